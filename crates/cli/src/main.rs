@@ -1,0 +1,3 @@
+//! The command lxc.
+
+fn main() {}

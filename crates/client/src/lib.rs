@@ -1,0 +1,1 @@
+//! Dial a daemon: requests, operations, events, exec.

@@ -1,0 +1,1 @@
+//! The runtime library: a specification becomes a running container; attach, files, cgroups.

@@ -1,0 +1,3 @@
+//! The daemon lxd: listeners, routes, operations, events.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The heart: one verb per file.

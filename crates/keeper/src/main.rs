@@ -1,0 +1,3 @@
+//! The parent of every container of a host.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Every unsafe line: thin wrappers of system calls that rustix lacks, one file per man page.

@@ -1,0 +1,3 @@
+//! Checks and generators for people who work on the sources.
+
+fn main() {}
