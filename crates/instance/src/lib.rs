@@ -1,1 +1,23 @@
-//! The heart: one verb per file.
+//! The heart: what happens to containers, images, profiles, networks and pools, one verb per file.
+//!
+//! [`Host`] is everything at once; its parts are handles that are cheap to clone. Verbs that take
+//! long come in two halves: the call checks what can be checked at once and refuses with a typed
+//! reason, and gives back [`Work`], which an operation runs in the background.
+
+mod error;
+mod host;
+mod work;
+
+pub mod exec;
+pub mod files;
+pub mod images;
+pub mod instances;
+pub mod keeper;
+pub mod networks;
+pub mod pools;
+pub mod profiles;
+pub mod server;
+
+pub use error::{Error, Kind};
+pub use host::{Host, Options};
+pub use work::{Outcome, Progress, Work};
