@@ -4,5 +4,6 @@
 //! a field that older peers do not send has a default, so that a daemon can be upgraded under a
 //! keeper that holds running containers, and the other way round.
 
+pub mod build;
 pub mod protocol;
 pub mod spec;
