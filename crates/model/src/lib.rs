@@ -2,7 +2,18 @@
 //! the runtime specification. No I/O, no clock, no threads: everything here is a function of its
 //! arguments and is tested that way.
 
+pub mod arch;
 pub mod idmap;
+pub mod names;
+pub mod power;
 pub mod runtime;
+pub mod state;
+pub mod units;
 
+pub use arch::Architecture;
 pub use idmap::{IdMap, IdRange};
+pub use names::{
+    AliasName, DeviceName, Fingerprint, FingerprintPrefix, InstanceName, NameError, NetworkName, PoolName,
+    ProfileName, SnapshotName, VolumeName,
+};
+pub use state::{Action, Decision, InstanceState, Refusal};
