@@ -1,0 +1,71 @@
+# What people run here. Each target is one line of shell or a script; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-stop demo-clean packages build release fmt lint check unit test bench bench-quick install uninstall
+
+CARGO  ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINARIES = -p daemon -p keeper -p cli
+# Targets that call cargo directly find it also below sudo, which forgets the user's PATH.
+WITH_CARGO = . scripts/rust-path.sh &&
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## A running Debian 12 container on this machine (IMAGE=busybox: a tiny one)
+	@IMAGE=$(IMAGE) scripts/demo.sh
+
+demo-stop: ## Stop the demo's containers and daemon; keep its data
+	@scripts/demo-stop.sh
+
+demo-clean: ## Stop the demo and remove what it made
+	@scripts/demo-stop.sh --clean
+
+packages: ## Install the distribution packages to build, run and test
+	@scripts/packages.sh build run test image-debian image-busybox
+
+build: ## Debug build of everything
+	@$(WITH_CARGO) $(CARGO) build --workspace --locked
+
+release: ## Release build of lxd, lxd-keeper and lxc
+	@$(WITH_CARGO) $(CARGO) build --release --locked $(BINARIES)
+
+fmt: ## Format the sources
+	@$(WITH_CARGO) $(CARGO) fmt --all
+
+lint: ## Format, lints, borders between crates, licences
+	@$(WITH_CARGO) $(CARGO) fmt --all --check
+	@$(WITH_CARGO) $(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@$(WITH_CARGO) $(CARGO) run --quiet --locked -p xtask -- borders
+	@$(WITH_CARGO) $(CARGO) run --quiet --locked -p xtask -- licences
+
+check: lint unit ## Before every commit: lint and the tests beside the code
+
+unit: ## The tests beside the code
+	@$(WITH_CARGO) $(CARGO) run --quiet --locked -p xtask -- test --unit
+
+test: ## Everything: unit, namespaced and end to end, with totals
+	@scripts/packages.sh build run test image-busybox
+	@$(WITH_CARGO) $(CARGO) build --locked $(BINARIES)
+	@scripts/test-images.sh
+	@$(WITH_CARGO) $(CARGO) run --quiet --locked -p xtask -- test
+
+bench: release ## Measure against Debian's packaged lxd 5.0.2, interleaved (about 15 minutes)
+	@bench/run
+
+bench-quick: release ## The same with few rounds (about 3 minutes)
+	@bench/run --quick
+
+install: release ## Install programs, unit files and completions (PREFIX, DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/lightervisor
+	install -m 755 target/release/lxc $(DESTDIR)$(PREFIX)/bin/lxc
+	install -m 755 target/release/lxd $(DESTDIR)$(PREFIX)/sbin/lxd
+	install -m 755 target/release/lxd-keeper $(DESTDIR)$(PREFIX)/sbin/lxd-keeper
+	install -d $(DESTDIR)/etc/systemd/system
+	for u in contrib/systemd/*.service contrib/systemd/*.socket; do \
+	    sed 's#/usr/local/#$(PREFIX)/#g' $$u > $(DESTDIR)/etc/systemd/system/$${u##*/}; done
+	@echo "Now: groupadd --system --force lxd; systemctl daemon-reload; systemctl enable --now lxd.socket; lxd init"
+
+uninstall: ## Remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/lxc $(DESTDIR)$(PREFIX)/sbin/lxd $(DESTDIR)$(PREFIX)/sbin/lxd-keeper
+	rm -f $(addprefix $(DESTDIR)/etc/systemd/system/,$(notdir $(wildcard contrib/systemd/*)))

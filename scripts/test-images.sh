@@ -1,0 +1,15 @@
+#!/bin/sh
+# Build the images that the end-to-end tests start. The Debian one is kept in the cache directory;
+# where it cannot be built (no mirror, no root) the tests that need it are skipped and say why.
+set -eu
+cd "$(dirname "$0")/.."
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/lightervisor
+mkdir -p "$cache"
+why=$cache/debian-12.missing
+rm -f "$why"
+if ! scripts/packages.sh image-debian; then
+    echo "its builder's packages could not be installed" > "$why"
+elif ! timeout 900 scripts/image-debian.sh "$cache" </dev/null; then
+    echo "scripts/image-debian.sh failed (is a Debian mirror reachable?)" > "$why"
+fi
+[ ! -s "$why" ] || echo "== No Debian image: $(cat "$why"); its tests will be skipped"
