@@ -1,1 +1,13 @@
-//! Running other people's programs, one module each.
+//! Running other people's programs: found once in fixed directories, fixed argument vectors, a
+//! deadline, the end of stderr in the error. One module per program.
+
+pub mod dnsmasq;
+pub mod inventory;
+pub mod mksquashfs;
+pub mod modprobe;
+pub mod nft;
+pub mod run;
+pub mod unsquashfs;
+
+pub use inventory::{Entry, find, inventory};
+pub use run::{Output, Run, RunError};
