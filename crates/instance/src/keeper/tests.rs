@@ -1,0 +1,1 @@
+//! A keeper that the test plays itself.
