@@ -1,1 +1,50 @@
 //! Dial a daemon: requests, operations, events, exec.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), client::Error> {
+//! let client = client::Client::connect(client::Address::local()).await?;
+//! for container in client.containers().await? {
+//!     println!("{} {}", container.name, container.status);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! One [`Client`] keeps its idle connections and may be cloned and used from many tasks at once.
+
+mod address;
+mod body;
+mod client;
+mod connection;
+mod console;
+mod containers;
+mod download;
+mod error;
+mod events;
+mod exec;
+mod files;
+mod images;
+mod multipart;
+mod networks;
+mod operations;
+mod profiles;
+mod query;
+mod server;
+mod storage;
+mod upload;
+mod websocket;
+
+pub use address::{Address, AddressError};
+pub use body::Body;
+pub use client::{Client, Tagged};
+pub use console::Console;
+pub use download::Download;
+pub use error::Error;
+pub use events::{EventKind, Events};
+pub use exec::{ExecExit, ExecSession};
+pub use files::{Entry, EntryKind, FileMeta, Place};
+pub use images::ImageUpload;
+pub use multipart::{PartReader, Received};
+pub use operations::Pending;
+pub use query::{Answer, encode_segment};
+pub use websocket::control::ControlStream;
+pub use websocket::data::{DataReader, DataWriter};

@@ -1,0 +1,126 @@
+//! Everything that can go wrong between a caller and a daemon.
+
+use crate::Address;
+use std::io;
+use std::path::PathBuf;
+
+/// A request, stream or operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody answers at the address.
+    #[error("cannot connect to the daemon at {address} (is it running, and may you use its socket?)")]
+    Connect {
+        /// What was dialled.
+        address: Address,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The address needs TLS.
+    #[error("cannot use {url}: this client speaks to unix sockets only; run lxc on that host instead")]
+    HttpsUnsupported {
+        /// The server.
+        url: String,
+    },
+    /// The daemon answered with an error.
+    #[error("{message}")]
+    Api {
+        /// HTTP status, such as 404.
+        code: u16,
+        /// The daemon's own sentence.
+        message: String,
+    },
+    /// An operation ended badly.
+    #[error("{message}")]
+    Operation {
+        /// Its `err`.
+        message: String,
+        /// True when it was cancelled.
+        cancelled: bool,
+    },
+    /// The connection broke in the middle of an exchange.
+    #[error("{method} {path}: the connection to the daemon broke")]
+    Exchange {
+        /// HTTP method.
+        method: http::Method,
+        /// Path and query.
+        path: String,
+        /// What hyper says.
+        source: hyper::Error,
+    },
+    /// A request that cannot be written down, such as a header value with a newline.
+    #[error("{method} {path}: the request cannot be sent")]
+    Request {
+        /// HTTP method.
+        method: http::Method,
+        /// Path and query.
+        path: String,
+        /// What is wrong with it.
+        source: http::Error,
+    },
+    /// An answer that is no JSON, or not of the expected shape.
+    #[error("{path}: the daemon's answer is not understood")]
+    Decode {
+        /// Path and query.
+        path: String,
+        /// Where the JSON goes wrong.
+        source: serde_json::Error,
+    },
+    /// A value of ours that JSON cannot hold.
+    #[error("{path}: the request cannot be written as JSON")]
+    Encode {
+        /// Path and query.
+        path: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The daemon answered with another kind of answer than the request has.
+    #[error("{path}: expected {expected} from the daemon")]
+    Unexpected {
+        /// Path and query.
+        path: String,
+        /// What should have come.
+        expected: &'static str,
+    },
+    /// A websocket message could not be sent or received.
+    #[error("the {stream} stream broke")]
+    Websocket {
+        /// Which stream.
+        stream: &'static str,
+        /// What tungstenite says.
+        source: Box<tokio_tungstenite::tungstenite::Error>,
+    },
+    /// A local file could not be read or written.
+    #[error("{path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A body could not be passed on.
+    #[error("{what}")]
+    Transfer {
+        /// What was being done.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The HTTP code, when the daemon gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Api { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// True for "no such object".
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+}

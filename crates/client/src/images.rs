@@ -1,0 +1,177 @@
+//! Images and their aliases.
+
+use crate::{Body, Client, Error, Pending, Tagged, encode_segment, query::header_value, upload};
+use api::images::{self, AliasEntry, Image, ImagePut, ImagesPost};
+use api::{Config, instances};
+use http::{HeaderMap, HeaderValue, Method};
+use std::path::PathBuf;
+
+/// An image to be sent to the daemon.
+#[derive(Clone, Debug, Default)]
+pub struct ImageUpload {
+    /// The unified tarball, or the metadata tarball of a split image.
+    pub metadata: PathBuf,
+    /// The root file system of a split image.
+    pub rootfs: Option<PathBuf>,
+    /// Whether everybody may read it.
+    pub public: bool,
+    /// Properties that win over those in the image.
+    pub properties: Config,
+    /// The fingerprint it must turn out to have.
+    pub fingerprint: Option<String>,
+}
+
+impl Client {
+    /// All images.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub async fn images(&self) -> Result<Vec<Image>, Error> {
+        self.get("/1.0/images?recursion=1").await
+    }
+
+    /// One image, by its fingerprint or the beginning of it.
+    ///
+    /// # Errors
+    /// 404 unknown, 400 ambiguous.
+    pub async fn image(&self, fingerprint: &str) -> Result<Tagged<Image>, Error> {
+        self.get_tagged(&at(fingerprint)).await
+    }
+
+    /// Replaces the properties and flags of an image.
+    ///
+    /// # Errors
+    /// 412 when `etag` is no longer current.
+    pub async fn put_image(
+        &self,
+        fingerprint: &str,
+        put: &ImagePut,
+        etag: Option<&str>,
+    ) -> Result<(), Error> {
+        self.change(Method::PUT, &at(fingerprint), put, etag).await
+    }
+
+    /// Deletes an image.
+    ///
+    /// # Errors
+    /// 404 unknown.
+    pub async fn delete_image(&self, fingerprint: &str) -> Result<Pending, Error> {
+        self.begin_raw(Method::DELETE, &at(fingerprint), HeaderMap::new(), Body::empty()).await
+    }
+
+    /// Sends an image; the operation's metadata tell its `fingerprint`. `progress` hears the bytes
+    /// sent so far and their total.
+    ///
+    /// # Errors
+    /// [`Error::File`] when a file cannot be read.
+    pub async fn upload_image(
+        &self,
+        image: &ImageUpload,
+        progress: impl FnMut(u64, u64) + Send + 'static,
+    ) -> Result<Pending, Error> {
+        const PATH: &str = "/1.0/images";
+        let (content_type, body) = upload::body(image, progress)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, header_value(PATH, &content_type)?);
+        let named = image.rootfs.as_ref().unwrap_or(&image.metadata);
+        if let Some(name) = named.file_name() {
+            headers
+                .insert(images::HEADER_FILENAME, header_value(PATH, &encode_name(&name.to_string_lossy()))?);
+        }
+        if image.public {
+            headers.insert(images::HEADER_PUBLIC, HeaderValue::from_static("1"));
+        }
+        if let Some(fingerprint) = &image.fingerprint {
+            headers.insert(images::HEADER_FINGERPRINT, header_value(PATH, fingerprint)?);
+        }
+        if !image.properties.is_empty() {
+            headers.insert(images::HEADER_PROPERTIES, header_value(PATH, &as_query(&image.properties))?);
+        }
+        self.begin_raw(Method::POST, PATH, headers, body).await
+    }
+
+    /// Lets the daemon fetch an image from an https server that names it in its headers.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub async fn image_from_url(
+        &self,
+        url: &str,
+        public: bool,
+        properties: Config,
+    ) -> Result<Pending, Error> {
+        let mut request = serde_json::to_value(ImagesPost {
+            public,
+            properties,
+            source: instances::Source {
+                kind: "url".to_owned(),
+                mode: "pull".to_owned(),
+                ..Default::default()
+            },
+            ..Default::default()
+        })
+        .map_err(|source| Error::Encode { path: "/1.0/images".to_owned(), source })?;
+        request["source"]["url"] = url.into();
+        self.begin(Method::POST, "/1.0/images", &request, None).await
+    }
+
+    /// All aliases.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub async fn aliases(&self) -> Result<Vec<AliasEntry>, Error> {
+        self.get("/1.0/images/aliases?recursion=1").await
+    }
+
+    /// One alias.
+    ///
+    /// # Errors
+    /// 404 unknown.
+    pub async fn alias(&self, name: &str) -> Result<AliasEntry, Error> {
+        self.get(&alias_at(name)).await
+    }
+
+    /// Gives an image another name.
+    ///
+    /// # Errors
+    /// 409 when the alias exists, 404 when the image does not.
+    pub async fn create_alias(&self, alias: &AliasEntry) -> Result<(), Error> {
+        self.change(Method::POST, "/1.0/images/aliases", alias, None).await
+    }
+
+    /// Renames an alias.
+    ///
+    /// # Errors
+    /// 409 when the new name is taken.
+    pub async fn rename_alias(&self, name: &str, new_name: &str) -> Result<(), Error> {
+        let post = api::profiles::RenamePost { name: new_name.to_owned() };
+        self.change(Method::POST, &alias_at(name), &post, None).await
+    }
+
+    /// Deletes an alias.
+    ///
+    /// # Errors
+    /// 404 unknown.
+    pub async fn delete_alias(&self, name: &str) -> Result<(), Error> {
+        self.remove(&alias_at(name)).await
+    }
+}
+
+pub(crate) fn at(fingerprint: &str) -> String {
+    format!("/1.0/images/{}", encode_segment(fingerprint))
+}
+
+fn alias_at(name: &str) -> String {
+    format!("/1.0/images/aliases/{}", encode_segment(name))
+}
+
+/// A file name as a header may carry it.
+fn encode_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect()
+}
+
+fn as_query(properties: &Config) -> String {
+    let pairs =
+        properties.iter().map(|(key, value)| format!("{}={}", encode_segment(key), encode_segment(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}

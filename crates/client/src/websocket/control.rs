@@ -1,0 +1,67 @@
+//! The control stream of a session: window size and signals.
+
+use super::Messages;
+use crate::Error;
+use api::exec::Control;
+use futures_util::{SinkExt as _, StreamExt as _};
+use std::collections::BTreeMap;
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame, protocol::frame::coding::CloseCode};
+
+/// The control stream of a session.
+///
+/// Dropping it without [`ControlStream::close`] makes the daemon kill the command.
+#[derive(Debug)]
+pub struct ControlStream {
+    messages: Messages,
+}
+
+impl ControlStream {
+    pub(crate) fn new(messages: Messages) -> Self {
+        Self { messages }
+    }
+
+    /// Tells the new size of the terminal.
+    ///
+    /// # Errors
+    /// The stream is gone, as it is once the command ended.
+    pub async fn resize(&mut self, width: u16, height: u16) -> Result<(), Error> {
+        let args = BTreeMap::from([
+            ("width".to_owned(), width.to_string()),
+            ("height".to_owned(), height.to_string()),
+        ]);
+        self.send(&Control { command: "window-resize".to_owned(), args, signal: 0 }).await
+    }
+
+    /// Sends a signal to the command.
+    ///
+    /// # Errors
+    /// The stream is gone, as it is once the command ended.
+    pub async fn signal(&mut self, number: i32) -> Result<(), Error> {
+        self.send(&Control { command: "signal".to_owned(), args: BTreeMap::new(), signal: number }).await
+    }
+
+    async fn send(&mut self, message: &Control) -> Result<(), Error> {
+        let text = serde_json::to_string(message)
+            .map_err(|source| Error::Encode { path: "control".to_owned(), source })?;
+        self.messages
+            .send(Message::text(text))
+            .await
+            .map_err(|source| Error::Websocket { stream: "control", source: Box::new(source) })
+    }
+
+    /// Returns when the daemon ended the stream.
+    pub async fn ended(&mut self) {
+        while let Some(Ok(message)) = self.messages.next().await {
+            if message.is_close() {
+                return;
+            }
+        }
+    }
+
+    /// Ends the stream in good order, so that the command is left alone. The daemon may have
+    /// ended it before.
+    pub async fn close(mut self, reason: &str) {
+        let frame = CloseFrame { code: CloseCode::Normal, reason: reason.to_owned().into() };
+        let _ = self.messages.send(Message::Close(Some(frame))).await;
+    }
+}

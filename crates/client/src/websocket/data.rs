@@ -1,0 +1,239 @@
+//! Data streams of a session, blocking, without a copy between the socket and the caller.
+//!
+//! A session moves bytes between two file descriptors for as long as it lives, so each direction
+//! gets a thread with blocking reads and writes: that costs no wake-ups between them, and a slow
+//! reader of our standard output holds up nothing else. The frames are read and written here
+//! rather than by a websocket library, because a library has to copy each message and mask it.
+//!
+//! Format: RFC 6455 section 5.2. Binary frames carry data; the first text frame ends a direction.
+
+use super::Upgraded;
+use std::io::{self, IoSlice, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+/// Bytes read from the socket at a time.
+const READ: usize = 256 * 1024;
+/// Most bytes put into one frame.
+const FRAME: usize = 1024 * 1024;
+
+const CONTINUATION: u8 = 0x0;
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+
+/// Splits a fresh websocket into its two directions and makes it blocking.
+pub(crate) fn split(upgraded: Upgraded) -> io::Result<(DataReader, DataWriter)> {
+    let stream = upgraded.stream.into_std()?;
+    stream.set_nonblocking(false)?;
+    let stream = Arc::new(stream);
+    let mut buffer = upgraded.early;
+    let end = buffer.len();
+    buffer.resize(end.max(READ), 0);
+    let reader = DataReader { stream: Arc::clone(&stream), buffer, start: 0, end, frame: None, ended: false };
+    Ok((reader, DataWriter { stream }))
+}
+
+/// Data from the daemon. Reads block: use it on a thread of its own.
+#[derive(Debug)]
+pub struct DataReader {
+    stream: Arc<UnixStream>,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    frame: Option<Frame>,
+    ended: bool,
+}
+
+/// The frame that is being read.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    opcode: u8,
+    /// Payload bytes still to come.
+    left: u64,
+    /// Servers do not mask; one that does is understood.
+    mask: Option<[u8; 4]>,
+    /// Payload bytes already unmasked, modulo 4.
+    phase: usize,
+}
+
+impl DataReader {
+    /// The next bytes, as soon as there are any; `None` at the end.
+    ///
+    /// # Errors
+    /// The connection broke, or what comes is no websocket traffic.
+    pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
+        while !self.ended {
+            let Some(mut frame) = self.frame.take() else {
+                self.begin_frame()?;
+                continue;
+            };
+            if frame.left == 0 {
+                continue;
+            }
+            if self.start == self.end && !self.fill()? {
+                break;
+            }
+            let have = self.end - self.start;
+            let count = usize::try_from(frame.left).map_or(have, |left| left.min(have));
+            let range = self.start..self.start + count;
+            self.start += count;
+            frame.left -= count as u64;
+            if let Some(mask) = frame.mask {
+                for byte in &mut self.buffer[range.clone()] {
+                    *byte ^= mask[frame.phase];
+                    frame.phase = (frame.phase + 1) % 4;
+                }
+            }
+            self.frame = Some(frame);
+            if matches!(frame.opcode, BINARY | CONTINUATION) {
+                return Ok(Some(&self.buffer[range]));
+            }
+        }
+        self.ended = true;
+        Ok(None)
+    }
+
+    /// Reads a frame's header.
+    fn begin_frame(&mut self) -> io::Result<()> {
+        if !self.have(2)? {
+            return Ok(());
+        }
+        let [first, second] = [self.buffer[self.start], self.buffer[self.start + 1]];
+        let extra = match second & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let masked = second & 0x80 != 0;
+        let size = 2 + extra + if masked { 4 } else { 0 };
+        if !self.have(size)? {
+            return Ok(());
+        }
+        let header = &self.buffer[self.start..self.start + size];
+        let left = match extra {
+            0 => u64::from(second & 0x7f),
+            extra => header[2..2 + extra].iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
+        };
+        let mask = masked.then(|| [header[size - 4], header[size - 3], header[size - 2], header[size - 1]]);
+        let opcode = first & 0x0f;
+        self.start += size;
+        match opcode {
+            TEXT | CLOSE => self.ended = true,
+            CONTINUATION | BINARY | 0x9 | 0xa => {}
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "unknown websocket frame")),
+        }
+        self.frame = Some(Frame { opcode, left, mask, phase: 0 });
+        Ok(())
+    }
+
+    /// True when `count` bytes are in the buffer; false, and `ended`, when the stream ends before.
+    fn have(&mut self, count: usize) -> io::Result<bool> {
+        while self.end - self.start < count {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            }
+            let got = read(&self.stream, &mut self.buffer[self.end..])?;
+            if got == 0 {
+                self.ended = true;
+                return Ok(false);
+            }
+            self.end += got;
+        }
+        Ok(true)
+    }
+
+    /// Fills the empty buffer; false at the end of the stream.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.start = 0;
+        self.end = read(&self.stream, &mut self.buffer)?;
+        Ok(self.end > 0)
+    }
+}
+
+fn read(mut stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The daemon is gone; the operation tells what became of the command.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(0),
+            result => return result,
+        }
+    }
+}
+
+/// Data to the daemon. Writes block: use it on a thread of its own.
+#[derive(Debug)]
+pub struct DataWriter {
+    stream: Arc<UnixStream>,
+}
+
+impl DataWriter {
+    /// Sends all of `data`.
+    ///
+    /// # Errors
+    /// The daemon no longer listens.
+    pub fn send(&mut self, data: &[u8]) -> io::Result<()> {
+        data.chunks(FRAME).try_for_each(|piece| self.frame(BINARY, piece))
+    }
+
+    /// Ends this direction: the command reads end-of-file.
+    ///
+    /// # Errors
+    /// The daemon no longer listens.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.frame(TEXT, &[])
+    }
+
+    /// Closes both directions at once; a reader of this stream sees its end.
+    pub fn disconnect(&self) {
+        // Nothing to do about a socket that is closed already.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+
+    fn frame(&mut self, opcode: u8, payload: &[u8]) -> io::Result<()> {
+        let mut header = [0; 14];
+        let length = header_bytes(&mut header, opcode, payload.len());
+        let mut parts = [IoSlice::new(&header[..length]), IoSlice::new(payload)];
+        let mut parts: &mut [IoSlice<'_>] = &mut parts;
+        while parts.iter().any(|part| !part.is_empty()) {
+            match (&*self.stream).write_vectored(parts) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => IoSlice::advance_slices(&mut parts, count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a final, masked frame's header and returns its size.
+///
+/// The mask is zero: masks protect confused proxies on the way, and there are none on a unix
+/// socket nor inside TLS, while a zero mask leaves the payload as it is.
+fn header_bytes(header: &mut [u8; 14], opcode: u8, length: usize) -> usize {
+    header[0] = 0x80 | opcode;
+    let extended = match length {
+        0..=125 => {
+            header[1] = 0x80 | length as u8;
+            0
+        }
+        126..=0xffff => {
+            header[1] = 0x80 | 126;
+            header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            2
+        }
+        _ => {
+            header[1] = 0x80 | 127;
+            header[2..10].copy_from_slice(&(length as u64).to_be_bytes());
+            8
+        }
+    };
+    2 + extended + 4
+}
+
+#[cfg(test)]
+mod tests;
