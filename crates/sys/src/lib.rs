@@ -11,12 +11,14 @@ pub mod execve;
 pub mod memfd;
 pub mod mount_setattr;
 pub mod netdevice;
+pub mod packet;
 pub mod personality;
 pub mod pidfd;
 pub mod scm;
 pub mod seccomp;
 pub mod seqpacket;
 pub mod signals;
+pub mod unix_socket;
 pub mod unshare;
 pub mod waitid;
 
