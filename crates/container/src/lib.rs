@@ -5,9 +5,11 @@
 //! any thread.
 
 pub mod cgroup;
+pub mod console;
 pub mod enter;
 pub mod exec;
 mod failure;
+pub mod files;
 pub mod idmap;
 pub mod start;
 

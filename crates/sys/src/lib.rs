@@ -11,7 +11,6 @@ pub mod execve;
 pub mod memfd;
 pub mod mount_setattr;
 pub mod netdevice;
-pub mod packet;
 pub mod personality;
 pub mod pidfd;
 pub mod scm;

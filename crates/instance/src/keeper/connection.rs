@@ -88,7 +88,7 @@ impl Connection {
     async fn send(&self, packet: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         self.socket
-            .async_io(Interest::WRITABLE, || Ok(sys::packet::send(&self.socket, packet, &borrowed)?))
+            .async_io(Interest::WRITABLE, || Ok(sys::scm::send(self.socket.as_fd(), packet, &borrowed)?))
             .await
     }
 
@@ -116,14 +116,11 @@ impl Connection {
     async fn receive(&self, buffer: &mut [u8]) -> io::Result<(Message, Vec<OwnedFd>)> {
         let packet = self
             .socket
-            .async_io(Interest::READABLE, || Ok(sys::packet::receive(&self.socket, buffer)?))
+            .async_io(Interest::READABLE, || Ok(sys::scm::recv(self.socket.as_fd(), buffer)?))
             .await?;
-        if packet.length == 0 {
+        if packet.len == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if packet.truncated {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "packet is too large"));
-        }
-        Ok((serde_json::from_slice(&buffer[..packet.length])?, packet.descriptors))
+        Ok((serde_json::from_slice(&buffer[..packet.len])?, packet.fds))
     }
 }

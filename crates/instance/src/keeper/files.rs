@@ -6,7 +6,7 @@
 use super::connection::packet_socket;
 use model::runtime::protocol::{Failure, FileKind, FileReply, FileRequest, FileResult, MAX_PACKET};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
@@ -153,17 +153,18 @@ async fn exchange(
     buffer: &mut [u8],
 ) -> Result<(FileResult, Option<OwnedFd>), FileError> {
     use rustix::io::Errno;
-    let sent = socket.async_io(Interest::WRITABLE, || Ok(sys::packet::send(socket, packet, &[])?)).await;
+    let sent = socket.async_io(Interest::WRITABLE, || Ok(sys::scm::send(socket.as_fd(), packet, &[])?)).await;
     if let Err(error) = sent {
         let gone = Errno::from_io_error(&error).is_some_and(|e| e == Errno::PIPE || e == Errno::CONNRESET);
         return Err(if gone { FileError::Ended } else { error.into() });
     }
-    let received = socket.async_io(Interest::READABLE, || Ok(sys::packet::receive(socket, buffer)?)).await?;
-    if received.length == 0 {
+    let received =
+        socket.async_io(Interest::READABLE, || Ok(sys::scm::recv(socket.as_fd(), buffer)?)).await?;
+    if received.len == 0 {
         return Err(FileError::Ended);
     }
-    let result = serde_json::from_slice(&buffer[..received.length]).map_err(|_| FileError::Answer)?;
-    Ok((result, received.descriptors.into_iter().next()))
+    let result = serde_json::from_slice(&buffer[..received.len]).map_err(|_| FileError::Answer)?;
+    Ok((result, received.fds.into_iter().next()))
 }
 
 /// Names from a memory file, which the server has written but the container cannot: still bounded.
