@@ -3,6 +3,16 @@
 //! See `user_namespaces(7)`. A map is a list of ranges; the JSON form is the one LXD keeps in
 //! `volatile.last_state.idmap`.
 
+mod container;
+mod host;
+mod json;
+mod raw;
+
+pub use container::{Allocation, IdmapError, Taken, for_container};
+pub use host::{HostIds, MIN_IDS, daemon_map};
+pub use json::IdmapJsonError;
+pub use raw::{RawIdmapError, RawKind, RawMapping};
+
 use serde::{Deserialize, Serialize};
 
 /// A run of ids: `container..container+count` are `host..host+count` on the host.
@@ -28,14 +38,14 @@ pub struct IdMap {
 fn to_host(ranges: &[IdRange], id: u32) -> Option<u32> {
     ranges.iter().find_map(|r| {
         let offset = id.checked_sub(r.container)?;
-        (offset < r.count).then(|| r.host + offset)
+        (offset < r.count).then(|| r.host.checked_add(offset)).flatten()
     })
 }
 
 fn to_container(ranges: &[IdRange], id: u32) -> Option<u32> {
     ranges.iter().find_map(|r| {
         let offset = id.checked_sub(r.host)?;
-        (offset < r.count).then(|| r.container + offset)
+        (offset < r.count).then(|| r.container.checked_add(offset)).flatten()
     })
 }
 

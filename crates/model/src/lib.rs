@@ -3,6 +3,9 @@
 //! arguments and is tested that way.
 
 pub mod arch;
+pub mod config;
+pub mod devices;
+pub mod expand;
 pub mod idmap;
 pub mod names;
 pub mod power;

@@ -1,0 +1,90 @@
+//! `disk`: something mounted inside, or the root.
+
+use super::{DeviceError, Reader};
+use crate::PoolName;
+use crate::units::{Bytes, DiskRate};
+
+/// Something mounted inside, or the root file system (`path=/`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Where it appears inside; `/` for the root.
+    pub path: String,
+    /// A path of the host, or with `pool` a custom volume's name. The root has none.
+    pub source: Option<String>,
+    /// The pool of the volume or root.
+    pub pool: Option<PoolName>,
+    /// How large the root may grow; 0 is unset.
+    pub size: Option<Bytes>,
+    /// It cannot be written to.
+    pub readonly: bool,
+    /// A missing source is not an error.
+    pub optional: bool,
+    /// With everything that is mounted below the source.
+    pub recursive: bool,
+    /// Bounds.
+    pub limits: DiskLimits,
+}
+
+/// How much a disk may do in a second; none: unbounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskLimits {
+    /// Reading.
+    pub read: Option<DiskRate>,
+    /// Writing.
+    pub write: Option<DiskRate>,
+}
+
+impl Disk {
+    /// True for the root file system.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.path == "/"
+    }
+}
+
+pub(super) fn parse(read: &Reader<'_>) -> Result<Disk, DeviceError> {
+    let path = read.path("path")?.ok_or_else(|| read.missing("path"))?;
+    let is_root = path == "/";
+    if !is_root && path.split('/').all(|c| c.is_empty() || c == ".") {
+        return Err(read.invalid("path", &path, "/ for the root, or a path below it"));
+    }
+    let pool = read.text("pool").map(PoolName::parse).transpose()?;
+    let source = source(read, is_root, pool.is_some())?;
+    let size = read.parsed("size", "a size such as 10GB", |v| Bytes::parse(v).ok())?.filter(|s| s.0 > 0);
+    if size.is_some() && !is_root {
+        return Err(DeviceError::SizeOfNonRoot);
+    }
+    let rate = |property| {
+        read.parsed(property, "a size (per second) such as 30MB, or 200iops", |v| DiskRate::parse(v).ok())
+    };
+    let max = rate("limits.max")?;
+    let (reading, writing) = (rate("limits.read")?, rate("limits.write")?);
+    Ok(Disk {
+        path,
+        source,
+        pool,
+        size,
+        readonly: read.bool("readonly")?.unwrap_or(false),
+        optional: read.bool("optional")?.unwrap_or(false),
+        recursive: read.bool("recursive")?.unwrap_or(false),
+        limits: DiskLimits { read: max.or(reading), write: max.or(writing) },
+    })
+}
+
+fn source(read: &Reader<'_>, is_root: bool, in_pool: bool) -> Result<Option<String>, DeviceError> {
+    let Some(source) = read.path("source")? else {
+        return if is_root { Ok(None) } else { Err(read.missing("source")) };
+    };
+    if is_root {
+        return Err(DeviceError::RootWithSource { device: read.name().to_owned() });
+    }
+    match (in_pool, source.starts_with('/')) {
+        (true, true) => Err(DeviceError::AbsoluteVolume { device: read.name().to_owned() }),
+        (false, false) => Err(read.invalid(
+            "source",
+            &source,
+            "an absolute path of the host, or a volume's name together with pool",
+        )),
+        _ => Ok(Some(source)),
+    }
+}

@@ -1,0 +1,230 @@
+use super::*;
+use crate::units::{BitRate, Bytes, DiskRate};
+use proptest::prelude::*;
+
+fn properties(text: &str) -> Properties {
+    let pair = |word: &str| {
+        let (key, value) = word.split_once('=').unwrap();
+        (key.to_owned(), value.to_owned())
+    };
+    text.split_whitespace().map(pair).collect()
+}
+
+fn parse(text: &str) -> Result<Device, String> {
+    Device::parse("dev0", &properties(text)).map_err(|e| e.to_string())
+}
+
+fn devices(all: &[(&str, &str)]) -> Devices {
+    all.iter().map(|(name, text)| ((*name).to_owned(), properties(text))).collect()
+}
+
+#[test]
+fn types_and_properties_are_known() {
+    assert_eq!(parse("type=none"), Ok(Device::None));
+    assert!(parse("path=/").unwrap_err().starts_with("Missing device type for device 'dev0'"));
+    assert_eq!(parse("type=floppy").unwrap_err(), "Invalid device type for device 'dev0'");
+    assert_eq!(parse("type=none x=y").unwrap_err(), "Invalid device configuration key for none: x");
+    assert_eq!(
+        parse("type=disk path=/ nictype=p2p").unwrap_err(),
+        "Invalid device configuration key for disk: nictype"
+    );
+    for kind in ["none", "nic", "disk", "unix-char", "unix-block", "usb", "gpu", "infiniband", "proxy"] {
+        let error = parse(&format!("type={kind} no.such=1")).unwrap_err();
+        assert_eq!(error, format!("Invalid device configuration key for {kind}: no.such"));
+    }
+}
+
+#[test]
+fn nics() {
+    assert_eq!(parse("type=nic").unwrap_err(), "Missing nic type");
+    assert_eq!(parse("type=nic nictype=x").unwrap_err(), "Bad nic type: x");
+    for kind in ["bridged", "macvlan", "physical", "sriov"] {
+        assert_eq!(
+            parse(&format!("type=nic nictype={kind}")).unwrap_err(),
+            format!("Missing parent for {kind} type nic")
+        );
+        assert!(parse(&format!("type=nic nictype={kind} parent=eth0")).is_ok());
+    }
+    let nic = parse(
+        "type=nic nictype=bridged parent=lxdbr0 name=eth0 hwaddr=00:16:3E:AA:BB:CC mtu=1400 \
+         limits.ingress=1Mbit limits.max=10Mbit ipv4.address=10.0.0.2 security.mac_filtering=yes vlan=7",
+    );
+    let Ok(Device::Nic(nic)) = nic else { panic!("{nic:?}") };
+    assert_eq!(nic.nictype, NicType::Bridged);
+    assert_eq!(nic.hwaddr.as_deref(), Some("00:16:3e:aa:bb:cc"));
+    assert_eq!(nic.limits.ingress, Some(BitRate(10_000_000)));
+    assert_eq!(nic.limits.egress, Some(BitRate(10_000_000)));
+    assert!(nic.mac_filtering);
+    for wrong in [
+        "hwaddr=1",
+        "mtu=10",
+        "mtu=-1",
+        "vlan=4095",
+        "ipv4.address=::1",
+        "name=a/b",
+        "host_name=waytoolongname00",
+        "limits.max=1MB",
+        "security.mac_filtering=2",
+    ] {
+        let error = parse(&format!("type=nic nictype=p2p {wrong}")).unwrap_err();
+        assert!(error.starts_with("Invalid value") && error.contains("dev0"), "{error}");
+    }
+}
+
+#[test]
+fn disks() {
+    let root = parse("type=disk path=/ pool=default size=10GB").unwrap();
+    let Device::Disk(root) = root else { panic!() };
+    assert!(root.is_root());
+    assert_eq!(root.size, Some(Bytes(10_000_000_000)));
+    assert_eq!(
+        parse("type=disk path=/mnt source=/srv size=1GB").unwrap_err(),
+        "Only the root disk may have a size quota."
+    );
+    assert!(parse("type=disk source=/srv").unwrap_err().contains("Missing property \"path\""));
+    assert!(parse("type=disk path=/mnt").unwrap_err().contains("Missing property \"source\""));
+    assert!(parse("type=disk path=/ source=/srv").unwrap_err().contains("\"source\""));
+    assert!(parse("type=disk path=/mnt source=/v pool=default").unwrap_err().contains("absolute paths"));
+    for wrong in [
+        "path=/mnt source=srv",
+        "path=/mnt/../.. source=/srv",
+        "path=// source=/srv",
+        "path=/mnt source=/srv readonly=2",
+        "path=/mnt source=/srv limits.read=1.5MB",
+        "path=/ pool=a/b",
+    ] {
+        assert!(parse(&format!("type=disk {wrong}")).unwrap_err().starts_with("Invalid"), "{wrong}");
+    }
+    let Device::Disk(disk) = parse("type=disk path=mnt source=/srv limits.write=200iops readonly=1").unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(disk.limits, DiskLimits { read: None, write: Some(DiskRate::Iops(200)) });
+    assert!(disk.readonly && !disk.optional && !disk.is_root());
+}
+
+#[test]
+fn nodes_of_the_host() {
+    let Device::UnixChar(fuse) = parse("type=unix-char path=/dev/fuse mode=0666 uid=7").unwrap() else {
+        panic!()
+    };
+    assert_eq!((fuse.source.as_str(), fuse.path.as_str()), ("/dev/fuse", "/dev/fuse"));
+    assert_eq!(fuse.access, NodeAccess { uid: 7, gid: 0, mode: Some(0o666) });
+    assert!(fuse.required);
+    let Device::UnixBlock(disk) = parse("type=unix-block source=/dev/sda path=/dev/x required=no").unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!((disk.source.as_str(), disk.path.as_str(), disk.required), ("/dev/sda", "/dev/x", false));
+    assert!(parse("type=unix-char").unwrap_err().contains("\"source\" or \"path\""));
+    for wrong in ["mode=999", "mode=0x1ff", "uid=-1", "major=x", "gid=root"] {
+        assert!(parse(&format!("type=unix-char path=/dev/x {wrong}")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn hardware() {
+    let Device::Usb(usb) = parse("type=usb vendorid=0A5C").unwrap() else { panic!() };
+    assert_eq!((usb.vendor.as_str(), usb.product, usb.required), ("0a5c", None, false));
+    assert!(parse("type=usb").unwrap_err().contains("vendorid"));
+    assert!(parse("type=usb vendorid=a5c").is_err());
+    assert!(parse("type=gpu").is_ok());
+    assert!(parse("type=gpu pci=0000:01:00.0 id=0 vendorid=10de").is_ok());
+    for wrong in ["pci=1", "pci=0000:01:00", "pci=:::.0", "id=x"] {
+        assert!(parse(&format!("type=gpu {wrong}")).is_err(), "{wrong}");
+    }
+    assert_eq!(parse("type=infiniband").unwrap_err(), "Missing nic type");
+    assert_eq!(parse("type=infiniband nictype=bridged parent=ib0").unwrap_err(), "Bad nic type: bridged");
+    assert_eq!(parse("type=infiniband nictype=sriov").unwrap_err(), "Missing parent for sriov type nic");
+    assert!(parse("type=infiniband nictype=physical parent=ib0 hwaddr=00:11:22:33:44:55:66:77").is_ok());
+    assert!(parse("type=infiniband nictype=physical parent=ib0 hwaddr=00:11").is_err());
+}
+
+#[test]
+fn proxies() {
+    let Device::Proxy(proxy) =
+        parse("type=proxy listen=tcp:0.0.0.0:80 connect=tcp:[::1]:8080 bind=guest").unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(proxy.connect, ProxyAddress { host: "::1".into(), port: 8080 });
+    assert_eq!(proxy.bind, ProxySide::Container);
+    assert!(parse("type=proxy listen=tcp:0.0.0.0:80").unwrap_err().contains("connect"));
+    for wrong in [
+        "udp:0.0.0.0:80",
+        "tcp:80",
+        "tcp::80",
+        "tcp:a b:80",
+        "tcp:1.2.3.4:0",
+        "tcp:1.2.3.4:70000",
+        "tcp:[x]:1",
+    ] {
+        let properties: Properties = [("type", "proxy"), ("listen", wrong), ("connect", "tcp:1.2.3.4:1")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into();
+        assert!(Device::parse("p", &properties).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn local_disks_have_different_paths() {
+    let same = devices(&[("a", "type=disk path=/mnt source=/a"), ("b", "type=disk path=mnt/ source=/b")]);
+    assert!(matches!(validate_local(&same), Err(DeviceError::SamePath { .. })));
+    let other = devices(&[("a", "type=disk path=/mnt source=/a"), ("b", "type=disk path=/ pool=x")]);
+    assert_eq!(validate_local(&other), Ok(()));
+    assert!(matches!(validate_local(&devices(&[("", "type=none")])), Err(DeviceError::Name(_))));
+}
+
+#[test]
+fn there_is_exactly_one_root() {
+    let root = |all: &[(&str, &str)]| {
+        let parsed = parse_all(&devices(all)).unwrap();
+        root_device(&parsed).map(|(name, _)| name.to_string())
+    };
+    assert_eq!(root(&[]), Err(DeviceError::NoRoot));
+    assert_eq!(root(&[("root", "type=none")]), Err(DeviceError::NoRoot));
+    assert_eq!(
+        root(&[("r", "type=disk path=/ pool=a"), ("m", "type=disk path=/m source=/m")]),
+        Ok("r".into())
+    );
+    assert!(matches!(
+        root(&[("r", "type=disk path=/ pool=a"), ("s", "type=disk path=/ pool=b")]),
+        Err(DeviceError::TwoRoots { .. })
+    ));
+}
+
+#[test]
+fn what_changed() {
+    let old = devices(&[
+        ("a", "type=nic nictype=p2p"),
+        ("b", "type=nic nictype=p2p"),
+        ("c", "type=nic nictype=p2p limits.max=1Mbit"),
+        ("d", "type=none"),
+    ]);
+    let new = devices(&[
+        ("b", "type=nic nictype=p2p name=x"),
+        ("c", "type=nic nictype=p2p limits.egress=2Mbit"),
+        ("d", "type=none x="),
+        ("e", "type=none"),
+    ]);
+    let changed = changes(&old, &new);
+    assert_eq!(changed.removed, ["a", "b"]);
+    assert_eq!(changed.added, ["b", "e"]);
+    assert_eq!(changed.updated, ["c"]);
+    assert_eq!(changes(&old, &old), Changes::default());
+}
+
+proptest! {
+    #[test]
+    fn parsing_never_panics(
+        kind in prop::sample::select(vec!["nic", "disk", "unix-char", "usb", "gpu", "infiniband", "proxy", "x"]),
+        key in prop::sample::select(vec![
+            "nictype", "parent", "path", "source", "mode", "pci", "listen", "hwaddr", "limits.max", "size", "vlan",
+        ]),
+        value in "\\PC{0,20}",
+    ) {
+        let properties: Properties =
+            [("type", kind), (key, value.as_str())].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let _ = Device::parse("dev", &properties);
+    }
+}
