@@ -42,6 +42,7 @@ pub struct Console {
     ring: Ring,
     log: Log,
     client: Option<Client>,
+    departed: Option<OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Console {
     #[must_use]
     pub fn lost(spec: &ConsoleSpec) -> Self {
         let log = Log::new(&spec.log, spec.keep);
-        Self { master: None, ring: Ring::new(spec.keep), log, client: None }
+        Self { master: None, ring: Ring::new(spec.keep), log, client: None, departed: None }
     }
 
     /// Puts together what [`Console::into_parts`] took apart.
@@ -227,8 +228,17 @@ impl Console {
         match send(&client.socket, &client.unread, rustix::net::SendFlags::NOSIGNAL) {
             Ok(sent) => drop(client.unread.drain(..sent)),
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.client = None,
+            Err(_) => self.detach(),
         }
+    }
+
+    fn detach(&mut self) {
+        self.departed = self.client.take().map(|client| client.socket);
+    }
+
+    /// The socket of a client that has gone, once: to be taken out of what is polled.
+    pub fn take_departed(&mut self) -> Option<OwnedFd> {
+        self.departed.take()
     }
 
     /// Types what waits to be typed; what the terminal does not take now waits.
@@ -253,25 +263,26 @@ impl Console {
         }
         let mut buffer = [0; UNTYPED];
         match rustix::io::read(&client.socket, &mut buffer) {
-            Ok(0) => self.client = None,
+            Ok(0) => self.detach(),
             Ok(length) => {
                 client.untyped.extend_from_slice(&buffer[..length]);
                 self.type_in();
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.client = None,
+            Err(_) => self.detach(),
         }
     }
 
-    /// The container has ended: takes what is still in the terminal and lets the client go.
-    pub fn close(&mut self) {
+    /// The container has ended: takes what is still in the terminal and lets the client go. The
+    /// result is the terminal's master, to be taken out of what is polled.
+    pub fn close(&mut self) -> Option<OwnedFd> {
         for _ in 0..LAST_TURNS {
             if self.master_ready() == Turn::Done {
                 break;
             }
         }
         self.show();
-        self.client = None;
-        self.master = None;
+        self.detach();
+        self.master.take()
     }
 }

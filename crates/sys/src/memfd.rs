@@ -1,7 +1,7 @@
 //! `memfd_create(2)`: a file in memory that nobody can change afterwards.
 
 use rustix::fs::{MemfdFlags, SealFlags, SeekFrom, fcntl_add_seals, memfd_create, seek};
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 use std::os::fd::OwnedFd;
 
 /// A memory file with this content, sealed against every change, read from its start.
@@ -10,7 +10,28 @@ use std::os::fd::OwnedFd;
 /// # Errors
 /// `ENOMEM`, `EMFILE`, `ENFILE`.
 pub fn sealed(name: &str, content: &[u8]) -> Result<OwnedFd> {
-    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    seal(memfd_create(name, FLAGS)?, content)
+}
+
+/// The same for a program that is to be executed, also where memory files are not executable by
+/// default (`vm.memfd_noexec`).
+///
+/// # Errors
+/// As for [`sealed`]; `EACCES` where executable memory files are forbidden.
+pub fn sealed_program(name: &str, content: &[u8]) -> Result<OwnedFd> {
+    let fd = match memfd_create(name, FLAGS | EXEC) {
+        // A kernel before 6.3, which does not know the flag.
+        Err(Errno::INVAL) => memfd_create(name, FLAGS)?,
+        result => result?,
+    };
+    seal(fd, content)
+}
+
+const FLAGS: MemfdFlags = MemfdFlags::CLOEXEC.union(MemfdFlags::ALLOW_SEALING);
+/// `MFD_EXEC`.
+const EXEC: MemfdFlags = MemfdFlags::from_bits_retain(0x10);
+
+fn seal(fd: OwnedFd, content: &[u8]) -> Result<OwnedFd> {
     let mut rest = content;
     while !rest.is_empty() {
         let written = rustix::io::retry_on_intr(|| rustix::io::write(&fd, rest))?;
@@ -25,7 +46,6 @@ pub fn sealed(name: &str, content: &[u8]) -> Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::io::Errno;
     use std::io::Read;
 
     #[test]

@@ -119,7 +119,7 @@ fn the_end_lets_the_client_see_the_last_words() {
     let client = console.attach().unwrap();
     rustix::io::write(&slave, b"bye").unwrap();
     drop(slave);
-    console.close();
+    drop((console.close(), console.take_departed()));
     let mut buffer = [0; 64];
     assert_eq!(rustix::io::read(&client, &mut buffer).unwrap(), 3);
     assert_eq!(rustix::io::read(&client, &mut buffer).unwrap(), 0);

@@ -71,6 +71,13 @@ pub struct Spawned {
     pub pidfd: OwnedFd,
 }
 
+/// Reading a memory file does not wait for anything.
+fn read_memory_file(fd: OwnedFd) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::from(fd).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The descriptors of an answer, one after the other.
 struct Descriptors {
     request: &'static str,
@@ -109,6 +116,10 @@ impl Keeper {
     pub async fn list(&self) -> Result<Vec<Kept>, Error> {
         match self.exchange("list", RequestBody::List, Vec::new(), SHORT).await? {
             (ReplyBody::Containers(kept), _) => Ok(kept),
+            (ReplyBody::ContainersInFile, mut fds) => {
+                let json = read_memory_file(fds.next()?)?;
+                serde_json::from_slice(&json).map_err(|_| Error::Answer { request: "list" })
+            }
             _ => Err(Error::Answer { request: "list" }),
         }
     }
@@ -241,12 +252,7 @@ impl Keeper {
     pub async fn console_log(&self, name: &str, clear: bool) -> Result<Vec<u8>, Error> {
         let body = RequestBody::ConsoleLog { name: name.to_owned(), clear };
         match self.exchange("console log", body, Vec::new(), SHORT).await? {
-            (ReplyBody::ConsoleLog, mut fds) => {
-                let mut bytes = Vec::new();
-                // A memory file: reading it does not wait for anything.
-                std::fs::File::from(fds.next()?).read_to_end(&mut bytes)?;
-                Ok(bytes)
-            }
+            (ReplyBody::ConsoleLog, mut fds) => Ok(read_memory_file(fds.next()?)?),
             _ => Err(Error::Answer { request: "console log" }),
         }
     }

@@ -161,6 +161,8 @@ pub enum ReplyBody {
     },
     /// To `List`.
     Containers(Vec<Kept>),
+    /// To `List` when they do not fit one packet. Descriptor: a memory file, a JSON list of [`Kept`].
+    ContainersInFile,
     /// To `Handles`. Descriptors: pidfd of init, root directory of the container's devpts (its
     /// `ptmx` opened through it gives a terminal of the container), network namespace.
     Handles,
