@@ -1,1 +1,24 @@
-//! End-to-end tests.
+//! End-to-end tests: the built programs, real containers, nothing faked.
+//!
+//! One module per area, named after what it tries. Every test has a daemon of its own in namespaces
+//! of its own (see the crate `testkit`), so tests do not see each other. `cargo build -p daemon
+//! -p keeper -p cli` comes first; `make test` does all of it.
+
+mod bad_input;
+mod configuration;
+mod crash;
+mod debian;
+mod debian_client;
+mod events;
+mod exec;
+mod files;
+mod hostile_images;
+mod http_api;
+mod images;
+mod initialise;
+mod inside;
+mod launch;
+mod network;
+mod profiles;
+mod survive;
+mod terminal;

@@ -56,8 +56,16 @@ macro_rules! daemon {
         $crate::daemon!($crate::TestDaemon::builder())
     };
     ($builder:expr) => {
-        match $builder.start() {
-            Ok(daemon) => daemon,
+        $crate::or_skip!($builder.start())
+    };
+}
+
+/// What is needed, or a skip with the reason why it is not to be had here.
+#[macro_export]
+macro_rules! or_skip {
+    ($needed:expr) => {
+        match $needed {
+            Ok(there) => there,
             Err($crate::Unavailable(reason)) => $crate::skip!("{reason}"),
         }
     };

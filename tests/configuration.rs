@@ -1,0 +1,127 @@
+//! `lxc config`: keys and devices of containers and of the server.
+
+use testkit::daemon;
+
+#[test]
+fn keys_are_set_read_and_removed() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1", "-c", "user.first=1", "-c", "limits.processes=50"]);
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.first"]), "1\n");
+    d.lxc_ok(&["config", "set", "c1", "user.second", "two words"]);
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.second"]), "two words\n");
+    let _ = d.lxc_with_input(&["config", "set", "c1", "user.third", "-"], b"from input").expect_success();
+    assert!(d.lxc_ok(&["config", "get", "c1", "user.third"]).starts_with("from input"));
+    d.lxc_ok(&["config", "unset", "c1", "user.first"]);
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.first"]).trim(), "");
+    let refused = d.lxc_fails(&["config", "unset", "c1", "user.first"]);
+    assert!(refused.contains("not currently set"), "{refused}");
+    let show = d.lxc_ok(&["config", "show", "c1"]);
+    for line in
+        ["limits.processes: \"50\"", "user.second: two words", "profiles:\n- default", "ephemeral: false"]
+    {
+        assert!(show.contains(line), "no {line:?} in {show}");
+    }
+    assert!(!show.contains("eth0") && d.lxc_ok(&["config", "show", "c1", "--expanded"]).contains("eth0"));
+}
+
+#[test]
+fn wrong_keys_and_values_are_refused_with_a_reason() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1"]);
+    let cases = [
+        ("limits.memroy", "1GB", "limits.memroy"),
+        ("limits.memory", "lots", "lots"),
+        ("limits.processes", "-3", "-3"),
+        ("security.privileged", "perhaps", "perhaps"),
+        ("boot.autostart.delay", "soon", "soon"),
+        ("volatile.nonsense", "x", "volatile.nonsense"),
+    ];
+    for (key, value, word) in cases {
+        let refused = d.lxc_fails(&["config", "set", "c1", "--", key, value]);
+        assert!(refused.starts_with("Error: ") && refused.contains(word), "{key}={value}: {refused}");
+        assert_eq!(d.lxc_ok(&["config", "get", "c1", key]).trim(), "", "{key} was stored");
+    }
+    let refused = d.lxc_fails(&["init", "busybox", "c2", "-c", "limits.memory=lots"]);
+    assert!(refused.contains("lots"), "{refused}");
+    assert_eq!(d.status("c2"), "");
+}
+
+#[test]
+fn edit_replaces_everything_from_standard_input() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1", "-c", "user.old=1"]);
+    let text = d.lxc_ok(&["config", "show", "c1"]).replace("user.old: \"1\"", "user.new: \"2\"");
+    let _ = d.lxc_with_input(&["config", "edit", "c1"], text.as_bytes()).expect_success();
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.new"]).trim(), "2");
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.old"]).trim(), "");
+    let broken = d.lxc_with_input(&["config", "edit", "c1"], b"config: [unclosed\n");
+    assert!(!broken.status.success(), "{broken:?}");
+    let nonsense = text.replace("user.new", "no.such.key");
+    assert!(!d.lxc_with_input(&["config", "edit", "c1"], nonsense.as_bytes()).status.success());
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.new"]).trim(), "2");
+}
+
+#[test]
+fn limits_take_effect() {
+    let d = daemon!();
+    d.lxc_ok(&["launch", "busybox", "c1", "-c", "limits.processes=20", "-c", "limits.memory=64MB"]);
+    let forked =
+        d.lxc(&["exec", "c1", "--", "sh", "-c", "for i in $(seq 40); do sleep 5 & done; echo survived"]);
+    assert!(forked.errors().contains("fork"), "{forked:?}");
+    let _ = d.lxc(&["exec", "c1", "--", "killall", "sleep"]);
+    let groups = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
+    if !groups.into_iter().any(|g| g.file_name() == "memory" || g.file_name() == "cgroup.controllers") {
+        testkit::skip!("the memory controller is not mounted");
+    }
+    let eaten =
+        d.lxc(&["exec", "c1", "--", "sh", "-c", "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c"]);
+    assert_ne!(eaten.text().trim(), "190000000", "64 MB held 190: {eaten:?}");
+}
+
+#[test]
+fn devices_are_added_shown_overridden_and_removed() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1"]);
+    let shared = d.scratch().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::write(shared.join("note"), "from outside\n").unwrap();
+    let source = format!("source={}", shared.display());
+    let said = d.lxc_ok(&["config", "device", "add", "c1", "data", "disk", &source, "path=/mnt"]);
+    assert!(said.contains("Device data added to c1"), "{said}");
+    d.lxc_fails(&["config", "device", "add", "c1", "data", "disk", &source, "path=/mnt"]);
+    assert_eq!(d.lxc_ok(&["config", "device", "list", "c1"]), "data\n");
+    assert_eq!(d.lxc_ok(&["config", "device", "get", "c1", "data", "path"]), "/mnt\n");
+    d.lxc_ok(&["start", "c1"]);
+    assert_eq!(d.exec("c1", &["cat", "/mnt/note"]), "from outside\n");
+    d.lxc_ok(&["stop", "--force", "c1"]);
+    let said = d.lxc_ok(&["config", "device", "remove", "c1", "data"]);
+    assert!(said.contains("Device data removed from c1"), "{said}");
+    d.lxc_fails(&["config", "device", "remove", "c1", "data"]);
+    let unknown = d.lxc_fails(&["config", "device", "add", "c1", "x", "teapot"]);
+    assert!(unknown.contains("teapot"), "{unknown}");
+}
+
+#[test]
+fn the_server_has_keys_too() {
+    let d = daemon!();
+    d.lxc_ok(&["config", "set", "user.mark", "here"]);
+    assert_eq!(d.lxc_ok(&["config", "get", "user.mark"]).trim(), "here");
+    assert!(d.lxc_ok(&["config", "show"]).contains("user.mark: here"));
+    d.lxc_ok(&["config", "unset", "user.mark"]);
+    let refused = d.lxc_fails(&["config", "set", "core.nonsense", "1"]);
+    assert!(refused.contains("core.nonsense"), "{refused}");
+}
+
+#[test]
+fn what_changed_in_between_is_not_overwritten() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1"]);
+    let api = d.api();
+    let seen = api.get("/1.0/containers/c1");
+    let tag = seen.header("etag").expect("an ETag").to_owned();
+    d.lxc_ok(&["config", "set", "c1", "user.other", "change"]);
+    let body = seen.metadata().to_string();
+    let headers = [("Content-Type", "application/json"), ("If-Match", tag.as_str())];
+    assert_eq!(api.request("PUT", "/1.0/containers/c1", &headers, body.as_bytes()).status, 412);
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.other"]).trim(), "change");
+}

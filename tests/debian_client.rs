@@ -1,0 +1,132 @@
+//! Debian's packaged client, lxc 5.0.2, against our daemon.
+
+use std::process::Command;
+use testkit::{Finished, TestDaemon, Unavailable, eventually, find_program, or_skip, run, run_with_input};
+
+struct Theirs {
+    d: TestDaemon,
+    program: std::path::PathBuf,
+}
+
+fn theirs() -> Result<Theirs, Unavailable> {
+    let missing = || Unavailable("Debian's package lxd-client 5.0.2 is not installed".to_owned());
+    let program = find_program("lxc").ok_or_else(missing)?;
+    let version = run(Command::new(&program).arg("--version").env("LXD_CONF", "/tmp/no-such-conf")).text();
+    if !version.starts_with("5.0.2") {
+        return Err(missing());
+    }
+    Ok(Theirs { d: TestDaemon::builder().start()?, program })
+}
+
+impl Theirs {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        self.d.configure(&mut command).env("LXD_CONF", self.d.scratch().join("their-conf")).args(arguments);
+        command
+    }
+
+    #[track_caller]
+    fn ok(&self, arguments: &[&str]) -> String {
+        run(&mut self.command(arguments)).expect_success().text()
+    }
+
+    fn with_input(&self, arguments: &[&str], input: &[u8]) -> Finished {
+        run_with_input(&mut self.command(arguments), input)
+    }
+}
+
+#[test]
+fn launch_list_info_stop_delete() {
+    let t = or_skip!(theirs());
+    t.ok(&["launch", "busybox", "c1"]);
+    let list = t.ok(&["list"]);
+    assert!(list.contains("| c1 ") && list.contains("RUNNING"), "{list}");
+    eventually("the address is listed", || {
+        t.ok(&["list", "-c", "n4", "--format", "csv"]).contains("(eth0)").then_some(())
+    });
+    assert!(t.ok(&["list", "c1", "--fast"]).contains("c1"));
+    assert!(t.ok(&["list", "--format", "json"]).contains("\"c1\""));
+    t.ok(&["pause", "c1"]);
+    t.ok(&["start", "c1"]);
+    t.ok(&["restart", "--force", "c1"]);
+    t.ok(&["stop", "c1"]);
+    let refused = run(&mut t.command(&["exec", "c1", "--", "true"]));
+    assert!(!refused.status.success() && refused.errors().contains("not running"), "{refused:?}");
+    t.ok(&["delete", "c1"]);
+    assert!(!t.ok(&["list"]).contains("c1"));
+    assert!(t.ok(&["info"]).contains("server_version"));
+    t.ok(&["launch", "busybox", "c2", "--ephemeral"]);
+    t.ok(&["stop", "--force", "c2"]);
+    t.d.wait_status("c2", "");
+}
+
+#[test]
+fn exec_streams_statuses_and_identities() {
+    let t = or_skip!(theirs());
+    t.ok(&["launch", "busybox", "c1"]);
+    let both = run(&mut t.command(&["exec", "c1", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]))
+        .expect_code(7);
+    assert_eq!((both.text().as_str(), both.errors().as_str()), ("out\n", "err\n"));
+    let bytes: Vec<u8> = (0..2_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    assert!(t.with_input(&["exec", "c1", "--", "cat"], &bytes).expect_success().stdout == bytes);
+    let _ = run(&mut t.command(&["exec", "c1", "--", "sh", "-c", "kill -9 $$"])).expect_code(137);
+    let who = t.ok(&[
+        "exec",
+        "c1",
+        "--user",
+        "1000",
+        "--group",
+        "1000",
+        "--cwd",
+        "/tmp",
+        "--env",
+        "A=b",
+        "--",
+        "sh",
+        "-c",
+        "id -u; pwd; echo $A",
+    ]);
+    assert_eq!(who, "1000\n/tmp\nb\n");
+    for _ in 0..20 {
+        assert!(t.ok(&["exec", "c1", "--", "ls", "-al", "/usr/lib"]).lines().count() > 300);
+    }
+}
+
+#[test]
+fn files_and_configuration() {
+    let t = or_skip!(theirs());
+    t.ok(&["init", "busybox", "c1"]);
+    let local = t.d.scratch().join("f");
+    std::fs::write(&local, "content\n").unwrap();
+    t.ok(&["file", "push", local.to_str().unwrap(), "c1/root/f"]);
+    assert_eq!(t.ok(&["file", "pull", "c1/root/f", "-"]), "content\n");
+    let tree = t.d.scratch().join("tree");
+    std::fs::create_dir_all(tree.join("a/b")).unwrap();
+    std::fs::write(tree.join("a/b/c"), "deep\n").unwrap();
+    t.ok(&["file", "push", "-r", tree.to_str().unwrap(), "c1/root/"]);
+    assert_eq!(t.ok(&["file", "pull", "c1/root/tree/a/b/c", "-"]), "deep\n");
+    let back = t.d.scratch().join("back");
+    std::fs::create_dir(&back).unwrap();
+    t.ok(&["file", "pull", "-r", "c1/root/tree", back.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(back.join("tree/a/b/c")).unwrap(), "deep\n");
+    t.ok(&["file", "delete", "c1/root/f"]);
+
+    t.ok(&["config", "set", "c1", "user.key", "value"]);
+    t.ok(&["config", "set", "c1", "user.other=second"]);
+    assert_eq!(t.ok(&["config", "get", "c1", "user.key"]).trim(), "value");
+    assert!(t.ok(&["config", "show", "c1"]).contains("user.other: second"));
+    t.ok(&["config", "unset", "c1", "user.key"]);
+    t.ok(&["config", "device", "add", "c1", "data", "disk", "source=/tmp", "path=/mnt"]);
+    t.ok(&["config", "device", "remove", "c1", "data"]);
+    t.ok(&["profile", "create", "p1"]);
+    t.ok(&["profile", "set", "p1", "limits.processes", "40"]);
+    t.ok(&["profile", "add", "c1", "p1"]);
+    assert!(t.ok(&["profile", "list"]).contains("p1"));
+    assert!(t.ok(&["config", "show", "c1", "--expanded"]).contains("limits.processes: \"40\""));
+    assert!(t.ok(&["image", "list"]).contains("busybox"));
+    assert!(t.ok(&["image", "info", "busybox"]).contains("Fingerprint"));
+    t.ok(&["image", "alias", "list"]);
+    t.ok(&["network", "list"]);
+    t.ok(&["storage", "list"]);
+    t.ok(&["operation", "list"]);
+}

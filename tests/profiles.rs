@@ -1,0 +1,60 @@
+//! `lxc profile`.
+
+use testkit::daemon;
+
+#[test]
+fn profiles_live_and_shape_containers() {
+    let d = daemon!();
+    assert!(d.lxc_ok(&["profile", "create", "small"]).contains("Profile small created"));
+    d.lxc_fails(&["profile", "create", "small"]);
+    d.lxc_ok(&["profile", "set", "small", "limits.processes", "33"]);
+    assert_eq!(d.lxc_ok(&["profile", "get", "small", "limits.processes"]), "33\n");
+    let list = d.lxc_ok(&["profile", "list"]);
+    assert!(list.contains("| NAME") && list.contains("small") && list.contains("default"), "{list}");
+
+    d.lxc_ok(&["launch", "busybox", "c1"]);
+    let said = d.lxc_ok(&["profile", "add", "c1", "small"]);
+    assert!(said.contains("Profile small added to c1"), "{said}");
+    let expanded = d.lxc_ok(&["config", "show", "c1", "--expanded"]);
+    assert!(expanded.contains("limits.processes: \"33\""), "{expanded}");
+    assert!(d.lxc_ok(&["list", "-c", "nP", "--format", "csv"]).contains("small"));
+    let refused = d.lxc_fails(&["profile", "delete", "small"]);
+    assert!(refused.contains("in use"), "{refused}");
+    assert!(d.lxc_ok(&["profile", "remove", "c1", "small"]).contains("removed from c1"));
+    assert!(d.lxc_ok(&["profile", "assign", "c1", "default,small"]).contains("applied to c1"));
+    d.lxc_ok(&["profile", "apply", "c1", "default"]);
+    d.lxc_ok(&["profile", "unset", "small", "limits.processes"]);
+    assert!(d.lxc_ok(&["profile", "delete", "small"]).contains("Profile small deleted"));
+    d.lxc_fails(&["profile", "show", "small"]);
+    d.lxc_fails(&["profile", "delete", "default"]);
+}
+
+#[test]
+fn edit_and_devices() {
+    let d = daemon!();
+    d.lxc_ok(&["profile", "create", "p1"]);
+    let text = b"config:\n  user.a: b\ndescription: edited\ndevices: {}\nname: p1\n";
+    let _ = d.lxc_with_input(&["profile", "edit", "p1"], text).expect_success();
+    let show = d.lxc_ok(&["profile", "show", "p1"]);
+    assert!(show.contains("user.a: b") && show.contains("description: edited"), "{show}");
+    d.lxc_ok(&["profile", "device", "add", "p1", "root", "disk", "pool=default", "path=/"]);
+    assert_eq!(d.lxc_ok(&["profile", "device", "list", "p1"]), "root\n");
+    assert_eq!(d.lxc_ok(&["profile", "device", "get", "p1", "root", "pool"]), "default\n");
+    d.lxc_ok(&["launch", "busybox", "c1", "-p", "p1"]);
+    assert_eq!(d.exec("c1", &["ls", "/sys/class/net"]).trim(), "lo", "the profile has no interface");
+    assert_eq!(d.lxc_ok(&["config", "show", "c1"]).matches("- p1").count(), 1);
+    d.lxc_fails(&["profile", "device", "remove", "p1", "nothing"]);
+    let refused = d.lxc_fails(&["launch", "busybox", "c2", "-p", "nowhere"]);
+    assert!(refused.contains("nowhere"), "{refused}");
+    assert_eq!(d.status("c2"), "");
+}
+
+#[test]
+fn a_change_of_a_profile_reaches_running_containers() {
+    let d = daemon!();
+    d.lxc_ok(&["launch", "busybox", "c1"]);
+    d.lxc_ok(&["profile", "set", "default", "environment.NEW", "yes"]);
+    assert_eq!(d.exec("c1", &["printenv", "NEW"]), "yes\n");
+    let refused = d.lxc_fails(&["profile", "set", "default", "limits.memory", "lots"]);
+    assert!(refused.contains("lots"), "{refused}");
+}
