@@ -177,12 +177,10 @@ fn edit_opens_the_editor_and_keeps_owner_and_mode() {
     if testkit::find_program("script").is_none() {
         testkit::skip!("the program script, which gives the editor a terminal, is not installed");
     }
-    {
-        let mut script = std::process::Command::new("script");
-        d.configure(&mut script).env("EDITOR", &editor).env("SHELL", "/bin/sh");
-        let line = format!("{} file edit up/root/f", testkit::program("lxc").display());
-        let _ = run(script.args(["-qec", &line, "/dev/null"])).expect_success();
-        assert_eq!(d.exec("up", &["cat", "/root/f"]), "new\n");
-    }
+    let mut script = std::process::Command::new("script");
+    d.configure(&mut script).env("EDITOR", &editor).env("SHELL", "/bin/sh");
+    let line = format!("{} file edit up/root/f", testkit::program("lxc").display());
+    let _ = run(script.args(["-qec", &line, "/dev/null"])).expect_success();
+    assert_eq!(d.exec("up", &["cat", "/root/f"]), "new\n");
     assert_eq!(d.exec("up", &["stat", "-c", "%u:%g:%a", "/root/f"]).trim(), "7:8:604");
 }
