@@ -37,6 +37,7 @@ pub(super) fn arguments(bridge: &Bridge, host: &HostFacts) -> Option<Vec<String>
     if v4.is_some_and(|(v4, _)| v4.dhcp.is_some()) || v6.is_some_and(|(v6, _)| stateful(v6)) {
         args.push("--dhcp-no-override".to_owned());
         args.push("--dhcp-authoritative".to_owned());
+        args.push("--dhcp-rapid-commit".to_owned());
         args.push(format!("--dhcp-leasefile={dir}/dnsmasq.leases"));
         args.push(format!("--dhcp-hostsfile={dir}/dnsmasq.hosts"));
     }
@@ -137,6 +138,7 @@ mod tests {
                 "--quiet-ra",
                 "--dhcp-no-override",
                 "--dhcp-authoritative",
+                "--dhcp-rapid-commit",
                 "--dhcp-leasefile=/var/n/dnsmasq.leases",
                 "--dhcp-hostsfile=/var/n/dnsmasq.hosts",
                 "--listen-address=10.1.2.1",
