@@ -1,1 +1,23 @@
-//! Pools and volumes.
+//! Storage pools and the volumes in them: images that were unpacked, containers made of them.
+//!
+//! | module | blocking? |
+//! |---|---|
+//! | [`Pool`] | no: async functions that do their blocking work on the blocking pool |
+//! | [`config`] | neither: pure functions |
+//! | [`tree`] | yes: call it from `spawn_blocking` |
+//!
+//! Nothing here knows the database: callers bring typed values and keep the results.
+
+pub mod config;
+mod drivers;
+mod error;
+mod image_slots;
+mod paths;
+mod pool;
+pub mod tree;
+
+pub use config::{ConfigError, DriverKind, PoolConfig};
+pub use drivers::{Capabilities, ContainerSource, Repaired, Resources};
+pub use error::{EnsureError, Error};
+pub use image_slots::Ensured;
+pub use pool::Pool;

@@ -1,0 +1,114 @@
+//! Why something about a pool or a volume could not be done.
+
+use crate::config::ConfigError;
+use crate::tree::TreeError;
+use model::{Fingerprint, InstanceName, PoolName};
+use std::io;
+use std::path::PathBuf;
+
+/// Why something about a pool or a volume could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The pool's configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The directory for a new pool holds something.
+    #[error("The directory {} is not empty; choose an empty one as the pool's source", path.display())]
+    SourceNotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A pool must not be put into the daemon's own directory.
+    #[error(
+        "The source {} lies inside the daemon's directory; leave it out, or use {}",
+        path.display(), allowed.display()
+    )]
+    SourceInside {
+        /// The directory.
+        path: PathBuf,
+        /// The only one that is allowed there.
+        allowed: PathBuf,
+    },
+    /// A pool of that name is on disk.
+    #[error("The directory of the storage pool {pool} is there already and is not empty: {}", path.display())]
+    PoolExists {
+        /// Its name.
+        pool: PoolName,
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// The pool still has volumes.
+    #[error("The storage pool {pool} still has {what}; delete them first")]
+    PoolInUse {
+        /// Its name.
+        pool: PoolName,
+        /// `containers`, `images`, …
+        what: &'static str,
+    },
+    /// A container's volume is there already.
+    #[error("The storage pool {pool} has a volume for the container {container} already")]
+    ContainerExists {
+        /// Of the pool.
+        pool: PoolName,
+        /// Of the container.
+        container: InstanceName,
+    },
+    /// A container has no volume.
+    #[error("The storage pool {pool} has no volume for the container {container}")]
+    NoContainer {
+        /// Of the pool.
+        pool: PoolName,
+        /// Of the container.
+        container: InstanceName,
+    },
+    /// An image was not unpacked in this pool.
+    #[error("The storage pool {pool} has no volume for the image {fingerprint}")]
+    NoImage {
+        /// Of the pool.
+        pool: PoolName,
+        /// Of the image.
+        fingerprint: Fingerprint,
+    },
+    /// A path in the way of a container's link.
+    #[error("{} is in the way: it is not a link of ours; move it away", path.display())]
+    InTheWay {
+        /// What is in the way.
+        path: PathBuf,
+    },
+    /// Copying, removing or walking a tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// A system call on one path.
+    #[error("Cannot {step} {}", path.display())]
+    Io {
+        /// What was being done.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The daemon is going down.
+    #[error("The daemon is shutting down")]
+    ShuttingDown,
+}
+
+/// Why an image's volume is not there after it was asked for. `E` is what filling it can give.
+#[derive(Debug, thiserror::Error)]
+pub enum EnsureError<E: std::error::Error + 'static> {
+    /// The pool could not do its part.
+    #[error(transparent)]
+    Storage(#[from] Error),
+    /// The volume could not be filled.
+    #[error(transparent)]
+    Fill(E),
+}
+
+/// Makes an [`Error::Io`] of whatever a system call gives.
+pub(crate) fn io_error<E: Into<io::Error>>(
+    step: &'static str,
+    path: impl Into<PathBuf>,
+) -> impl FnOnce(E) -> Error {
+    let path = path.into();
+    move |source| Error::Io { step, path, source: source.into() }
+}
