@@ -124,23 +124,32 @@ impl Rules {
 
 /// Puts a bridge's rules in force, replacing those of before.
 pub(crate) async fn apply(name: &NetworkName, config: &BridgeConfig) -> Applied {
-    let Some(rules) = render(name, config) else {
-        return match remove(name).await {
-            // Nothing wanted, and no program that could have made anything.
-            Ok(()) | Err(RunError::NotFound { .. }) => Applied::All,
-            Err(error) => Applied::Nothing(error),
-        };
-    };
-    let Err(error) = tools::nft::apply(&rules).await else { return Applied::All };
-    let without = Rules::of(name, config, false);
-    if without.text(name).as_deref() == Some(rules.as_str()) {
-        return Applied::Nothing(error);
+    if render(name, config).is_some() {
+        return load(name, config, async |rules| tools::nft::apply(&rules).await).await;
     }
-    let text = without.text(name).unwrap_or_default();
-    match tools::nft::apply(&text).await {
-        Ok(()) => Applied::WithoutNat(error),
+    match remove(name).await {
+        // Nothing wanted, and no program that could have made anything.
+        Ok(()) | Err(RunError::NotFound { .. }) => Applied::All,
         Err(error) => Applied::Nothing(error),
     }
+}
+
+/// Tries all rules, then those without address translation.
+async fn load(
+    name: &NetworkName,
+    config: &BridgeConfig,
+    try_rules: impl AsyncFn(String) -> Result<(), RunError>,
+) -> Applied {
+    let mut failure = None;
+    for nat in [true, false] {
+        let Some(rules) = Rules::of(name, config, nat).text(name) else { continue };
+        match (try_rules(rules).await, failure) {
+            (Ok(()), None) => return Applied::All,
+            (Ok(()), Some(error)) => return Applied::WithoutNat(error),
+            (Err(error), before) => failure = before.or(Some(error)),
+        }
+    }
+    failure.map_or(Applied::All, Applied::Nothing)
 }
 
 /// Takes a bridge's rules away; having none is fine.
@@ -187,6 +196,31 @@ table inet lxd_lxdbr0 {
 }
 ";
         assert_eq!(text, expected);
+    }
+
+    #[tokio::test]
+    async fn a_kernel_without_address_translation() {
+        let name = NetworkName::parse("lxdbr0").expect("name");
+        let outcome = async |keys: &[(&str, &str)], refused: &str| {
+            let config = keys.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let config = BridgeConfig::parse(&config).expect("configuration");
+            let missing = || RunError::NotFound { program: "nft".into(), package: None };
+            let try_rules =
+                async |rules: String| if rules.contains(refused) { Err(missing()) } else { Ok(()) };
+            match load(&name, &config, try_rules).await {
+                Applied::All => "all",
+                Applied::WithoutNat(_) => "without nat",
+                Applied::Nothing(_) => "nothing",
+            }
+        };
+        let v4 = ("ipv4.address", "10.1.2.1/24");
+        let nat = ("ipv4.nat", "true");
+        assert_eq!(outcome(&[v4, nat], "no such word").await, "all");
+        assert_eq!(outcome(&[v4, nat], "masquerade").await, "without nat");
+        assert_eq!(outcome(&[v4, nat], "table").await, "nothing");
+        assert_eq!(outcome(&[v4], "table").await, "nothing");
+        // Nothing but translation is wanted: without it no rule is left.
+        assert_eq!(outcome(&[v4, nat, ("ipv4.firewall", "false")], "masquerade").await, "nothing");
     }
 
     #[test]

@@ -112,7 +112,8 @@ impl Networks {
         Ok(link.is_some_and(|l| l.kind == LinkKind::Bridge && l.flags.contains(LinkFlags::Up)))
     }
 
-    /// Makes a pair of interfaces with one end in a container.
+    /// Makes a pair of interfaces with one end in a container. Once begun it is finished, also
+    /// when the caller stops waiting; [`Networks::unplug`] undoes it.
     ///
     /// # Errors
     /// See [`PlugError`]; nothing was made then.
@@ -122,7 +123,8 @@ impl Networks {
     }
 
     /// Deletes the host's end of a pair and with it the other. False when it was gone already, as
-    /// it is once the container's namespace is.
+    /// it is once the container's namespace is. Deleting an interface takes the kernel tens of
+    /// milliseconds, so a container that stops had better not wait for this.
     ///
     /// # Errors
     /// The kernel refuses.

@@ -54,6 +54,13 @@ fn a_container_gets_its_address_and_gives_it_back() {
         })
         .await;
         assert!(s.server().is_some());
+        let mode = |file: &str| {
+            let meta = std::fs::metadata(bridge.dir.join(file)).expect("stat");
+            std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777
+        };
+        assert_eq!(mode("dnsmasq.leases"), 0o600);
+        assert_eq!(mode("dnsmasq.raw"), 0o600);
+        assert_eq!(mode("dnsmasq.hosts"), 0o750);
 
         assert!(s.networks.unplug(&InterfaceName::veth(7)).await.expect("unplug"));
         assert!(!s.networks.unplug(&InterfaceName::veth(7)).await.expect("again"));
@@ -144,6 +151,31 @@ fn starting_again_disturbs_nobody() {
         .await;
         again.start(&bridge).await.expect("repaired");
         assert_ne!(s.server(), Some(dead.as_raw_nonzero().get()));
+        s.networks.stop(&bridge.name, &bridge.dir).await.expect("stop");
+    });
+}
+
+#[test]
+fn a_half_made_bridge_is_repaired_and_keeps_its_address() {
+    sandboxed("a_half_made_bridge_is_repaired_and_keeps_its_address", ALL, async |s| {
+        let mac_of = || {
+            let text = host(&["ip", "-o", "link", "show", "br0"]);
+            text.split("link/ether ").nth(1).and_then(|t| t.split(' ').next()).map(str::to_owned)
+        };
+        // What a daemon leaves that was killed right after its first step.
+        host(&["ip", "link", "add", "br0", "type", "bridge"]);
+        let before = mac_of().expect("address");
+        let bridge = s.bridge(V4);
+        let started = s.networks.start(&bridge).await.expect("start");
+        assert!(!started.created && s.networks.is_up(&bridge.name).await.expect("answer"));
+        let inside: Vec<_> = (0..6).map(|_| Namespace::new().expect("namespace")).collect();
+        for (number, inside) in (0_u32..).zip(&inside) {
+            s.networks.plug(plug_into(inside, number)).await.expect("plug");
+        }
+        assert_eq!(mac_of().expect("address"), before);
+        let chosen = s.bridge(&[V4, &[("bridge.hwaddr", "00:16:3e:aa:bb:cc")]].concat());
+        s.networks.start(&chosen).await.expect("changed");
+        assert_eq!(mac_of().as_deref(), Some("00:16:3e:aa:bb:cc"));
         s.networks.stop(&bridge.name, &bridge.dir).await.expect("stop");
     });
 }

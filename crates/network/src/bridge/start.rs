@@ -199,7 +199,7 @@ fn configure(
     if created {
         socket.create_bridge(name, config.hwaddr).map_err(failed)?;
     }
-    match repair(socket, name, config, created) {
+    match repair(socket, name, config) {
         Ok(warnings) => Ok((created, warnings)),
         Err(error) => {
             if created && let Err(leftover) = socket.delete_link(name) {
@@ -214,14 +214,13 @@ fn repair(
     socket: &mut Socket,
     name: &InterfaceName,
     config: &BridgeConfig,
-    created: bool,
 ) -> Result<Vec<SysctlError>, NetlinkError> {
     let mut sysctls = Vec::new();
     if config.ipv6.is_some() {
         sysctls.push(sysctl::quiet_ipv6(name));
     }
     let link = socket.link_named(name.as_str())?.ok_or(NetlinkError::Closed)?;
-    let changes = differences(&link, config, created);
+    let changes = differences(&link, config);
     if changes != Changes::default() {
         socket.set_link(name, changes)?;
     }
@@ -237,20 +236,16 @@ fn repair(
 }
 
 /// What to change on the interface.
-fn differences(link: &Link, config: &BridgeConfig, created: bool) -> Changes {
+fn differences(link: &Link, config: &BridgeConfig) -> Changes {
+    let up = link.flags.contains(LinkFlags::Up);
     let now = <[u8; 6]>::try_from(link.hwaddr.as_slice()).ok().map(MacAddress);
     let hwaddr = match config.hwaddr {
         Some(wanted) => Some(wanted).filter(|_| now != Some(wanted)),
         // Setting the address it has makes it stay: a bridge takes that of a port otherwise, and
         // changes it whenever containers come and go.
-        None => now.filter(|_| created),
+        None => now.filter(|_| !up),
     };
-    Changes {
-        up: !link.flags.contains(LinkFlags::Up),
-        mtu: config.mtu.filter(|mtu| *mtu != link.mtu),
-        hwaddr,
-        no_link_local: false,
-    }
+    Changes { up: !up, mtu: config.mtu.filter(|mtu| *mtu != link.mtu), hwaddr, no_link_local: false }
 }
 
 fn repair_addresses(socket: &mut Socket, index: u32, config: &BridgeConfig) -> Result<(), NetlinkError> {

@@ -108,6 +108,7 @@ fn prepare(bridge: &Bridge) -> Result<Option<Vec<String>>, DnsmasqError> {
         return Ok(None);
     };
     make_hosts_dir(&bridge.dir, account.as_ref())?;
+    make_lease_file(&bridge.dir.join("dnsmasq.leases"))?;
     let raw_changed = write_if_changed(&bridge.dir.join("dnsmasq.raw"), &bridge.config.raw_dnsmasq, None)?;
     if !raw_changed && running(&bridge.dir)?.is_some_and(|r| r.args == args) {
         return Ok(None);
@@ -149,6 +150,14 @@ pub(super) fn make_hosts_dir(dir: &Path, account: Option<&Account>) -> Result<Pa
         .and_then(|()| chown(&hosts, None, account.map(|a| a.gid)))
         .map_err(file_error("change the mode of", &hosts))?;
     Ok(hosts)
+}
+
+/// The server would make the file readable for everybody; it opens it before it gives up root.
+fn make_lease_file(path: &Path) -> Result<(), DnsmasqError> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.append(true).create(true).mode(0o600).open(path);
+    file.and_then(|f| f.set_permissions(fs::Permissions::from_mode(0o600)))
+        .map_err(file_error("create", path))
 }
 
 /// Replaces a file in one step, readable for the account's group. True when its content was different.
