@@ -6,6 +6,7 @@ pub mod arch;
 pub mod config;
 pub mod devices;
 pub mod expand;
+pub mod filter;
 pub mod idmap;
 pub mod names;
 pub mod power;

@@ -88,11 +88,22 @@ pub fn resolve(conn: &Conn<'_>, prefix: &FingerprintPrefix, public_only: bool) -
                AND (public OR NOT ?2) ORDER BY fingerprint LIMIT 4";
     let mut found = conn.all("images", sql, params![prefix.as_str(), public_only], image)?;
     if found.len() > 1 {
-        // As many digits as tell them apart, and those of a listing at least.
-        let matches = found.iter().map(|i| i.fingerprint.short().to_owned()).collect();
-        return Err(Error::Ambiguous { prefix: prefix.to_string(), matches });
+        return Err(ambiguous(prefix, &found));
     }
     found.pop().ok_or_else(|| Error::not_found(Kind::Image, prefix))
+}
+
+/// Shows as many digits as tell the first from the others, and those of a listing at least.
+fn ambiguous(prefix: &FingerprintPrefix, found: &[Image]) -> Error {
+    let all: Vec<&str> = found.iter().map(|image| image.fingerprint.as_str()).collect();
+    // Sorted, so what the first and the last begin with, all do.
+    let common = match (all.first(), all.last()) {
+        (Some(first), Some(last)) => first.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count(),
+        _ => 0,
+    };
+    let digits = (common + 1).max(12);
+    let matches = all.iter().map(|f| f.get(..digits).unwrap_or(f).to_owned()).collect();
+    Error::Ambiguous { prefix: prefix.to_string(), matches }
 }
 
 /// Stores a new image.

@@ -29,6 +29,8 @@ mod readers;
 mod row;
 mod schema;
 pub mod server_config;
+#[cfg(test)]
+mod tests;
 pub mod volumes;
 mod writer;
 

@@ -98,7 +98,8 @@ fn validate_one(scope: Scope, name: &str, value: &str) -> Result<(), ConfigError
 /// Families of keys are free, but not that free: a name is one line, and one that becomes an
 /// environment variable has no `=`.
 fn is_name(name: &str) -> bool {
-    !name.chars().any(char::is_control) && !(name.starts_with("environment.") && name.contains('='))
+    let breaks_environment = name.starts_with("environment.") && name.contains('=');
+    !breaks_environment && !name.chars().any(char::is_control)
 }
 
 fn validate_together(config: &Config) -> Result<(), ConfigError> {

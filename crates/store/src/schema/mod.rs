@@ -4,6 +4,8 @@
 //! is made in one transaction; a step that was released is never changed, the next one is added.
 
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use crate::{Error, Result};
 use rusqlite::Connection;
