@@ -33,7 +33,7 @@ const RULES: &[Rule] = &[
     Rule { name: "store", may_use: &["api", "model"], never: &["hyper", "axum", "rustix", "libc"] },
     Rule {
         name: "instance",
-        may_use: &["api", "image", "model", "network", "storage", "store", "sys", "tools"],
+        may_use: &["api", "container", "image", "model", "network", "storage", "store", "sys", "tools"],
         never: NO_WEB,
     },
     Rule { name: "daemon", may_use: &["api", "instance", "model", "store"], never: &["rusqlite", "libc"] },
