@@ -1,5 +1,7 @@
 //! Why a verb was refused or failed.
 
+use std::path::PathBuf;
+
 /// What an error means to a client; `daemon` gives each kind its HTTP code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,17 +25,180 @@ pub enum Kind {
 
 /// Why a verb was refused or failed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // the texts say it
 pub enum Error {
-    /// Placeholder until the verbs are here.
+    #[error("{what} {name:?} not found")]
+    NotFound { what: &'static str, name: String },
+    #[error("{what} {name:?} already exists; choose another name or delete it first")]
+    Exists { what: &'static str, name: String },
+    #[error("The fingerprint {prefix:?} matches more than one image; give more of it")]
+    AmbiguousFingerprint { prefix: String },
+    #[error("{what} {name:?} is in use by {by}; remove it there first")]
+    InUse { what: &'static str, name: String, by: String },
+
+    #[error(transparent)]
+    Name(#[from] model::names::NameError),
+    #[error(transparent)]
+    Config(#[from] model::config::ConfigError),
+    #[error(transparent)]
+    Device(#[from] model::devices::DeviceError),
+    #[error("No {field} given; {hint}")]
+    Missing { field: &'static str, hint: &'static str },
+    #[error("Unknown {field} {value:?}; allowed: {allowed}")]
+    Unknown { field: &'static str, value: String, allowed: &'static str },
+    #[error("Duplicate profile found in request: {0:?}")]
+    DuplicateProfile(String),
+    #[error("{subject} needs {feature}, which this version does not have; {hint}")]
+    Unsupported { subject: String, feature: &'static str, hint: &'static str },
+    #[error(
+        "LXD doesn't have a uid/gid allocation. In this mode, only privileged containers are supported. Add a line such as \"root:1000000:65536\" to /etc/subuid and /etc/subgid and restart the daemon"
+    )]
+    NoIdAllocation,
+    #[error("No storage pool found; make one with \"lxd init\" or \"lxc storage create\"")]
+    NoPool,
+
     #[error("{0}")]
-    Refused(String),
+    Refused(model::state::Refusal),
+    #[error("The container {name:?} has ended before the program could be run")]
+    Gone { name: String },
+    #[error(
+        "The container {name:?} did not stop within {seconds} seconds; it goes on running. Try again with a longer timeout, or with force"
+    )]
+    StopTimeout { name: String, seconds: i64 },
+    #[error(
+        "The container {name:?} did not die within {seconds} seconds after its init was killed; look at the host's log for processes stuck in the kernel"
+    )]
+    Stuck { name: String, seconds: u64 },
+    #[error("The container {name:?} is busy; try again when what it is doing has ended")]
+    Busy { name: String },
+    #[error("{description} is being given up because the daemon stops", description = "The request")]
+    Shutdown,
+
+    #[error("Failed at {step:?} of {subject:?}")]
+    Step { step: &'static str, subject: String, source: Box<Error> },
+    #[error("Failed to {doing} {}", path.display())]
+    Path { doing: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("Failed to {doing}")]
+    Io { doing: &'static str, source: std::io::Error },
+    #[error("Failed to start the container: {step}: {reason}")]
+    Runtime { step: String, reason: String, errno: Option<i32> },
+    #[error(transparent)]
+    File(#[from] crate::keeper::FileError),
+    #[error("Failed to compile the system call filter")]
+    Seccomp { source: libseccomp::error::SeccompError },
+    #[error(
+        "The parent {parent:?} of the interface {device:?} is missing; create the network or change the device"
+    )]
+    MissingParent { device: String, parent: String },
+    #[error(
+        "The source {path:?} of the disk {device:?} is missing; create it, or set optional=true on the device"
+    )]
+    MissingSource { device: String, path: String },
+
+    #[error(transparent)]
+    Expanded(model::expand::ExpandedError),
+    #[error(transparent)]
+    Idmap(model::idmap::IdmapError),
+    #[error("The container's stored id map cannot be read")]
+    StoredIdmap(#[from] model::idmap::IdmapJsonError),
+    #[error(transparent)]
+    ServerConfig(#[from] model::config::server::ServerConfigError),
+    #[error("cannot set '{key}': the value {value} is no string")]
+    ServerValue { key: String, value: String },
+    #[error("Profile is currently in use: {by} uses {name:?}; take it away from there first")]
+    ProfileInUse { name: String, by: String },
+    #[error("The default profile cannot be renamed or deleted; its content can be changed")]
+    DefaultProfile,
+    #[error(
+        "At least one container relies on this profile's root disk device; {profile:?} has to keep its pool"
+    )]
+    RootInUse { profile: String },
+    #[error("The storage pool {pool:?} cannot be used: {reason}")]
+    PoolUnavailable { pool: String, reason: String },
+    #[error("The image is larger than {limit} bytes")]
+    UploadTooLarge { limit: u64 },
+    #[error("Cannot find out whether mounts can map ids")]
+    Probe(#[source] container::Error),
+    #[error(transparent)]
+    InterfaceName(network::InterfaceNameError),
+    #[error(transparent)]
+    MacAddress(network::MacError),
+    #[error("Failed to change the control groups")]
+    Cgroup(#[source] container::cgroup::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    #[error(transparent)]
+    Image(#[from] image::Error),
+    #[error(transparent)]
+    Keeper(#[from] crate::keeper::Error),
+
+    #[error("Fingerprint {found} of the upload is not {expected}, which the client expects; send it again")]
+    WrongFingerprint { expected: String, found: String },
+    #[error("Image with same fingerprint already exists: {0}")]
+    ImageExists(String),
+    #[error("Invalid multipart image: {0}")]
+    UploadOrder(&'static str),
+    #[error("The following containers failed to update (profile change still saved):{0}")]
+    ProfileFollowers(String),
 }
 
 impl Error {
+    /// An object that is not there.
+    pub(crate) fn not_found(what: &'static str, name: &str) -> Self {
+        Self::NotFound { what, name: name.to_owned() }
+    }
+
     /// What it means to a client.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        Kind::BadRequest
+        match self {
+            Self::NotFound { .. } => Kind::NotFound,
+            Self::Exists { .. } | Self::ImageExists(_) => Kind::Conflict,
+            Self::Name(_)
+            | Self::AmbiguousFingerprint { .. }
+            | Self::InUse { .. }
+            | Self::Config(_)
+            | Self::Device(_)
+            | Self::Missing { .. }
+            | Self::Unknown { .. }
+            | Self::DuplicateProfile(_)
+            | Self::NoIdAllocation
+            | Self::NoPool
+            | Self::Refused(_)
+            | Self::Gone { .. }
+            | Self::Busy { .. }
+            | Self::WrongFingerprint { .. }
+            | Self::UploadOrder(_)
+            | Self::UploadTooLarge { .. }
+            | Self::Expanded(_)
+            | Self::ServerConfig(_)
+            | Self::ServerValue { .. }
+            | Self::ProfileInUse { .. }
+            | Self::DefaultProfile
+            | Self::RootInUse { .. }
+            | Self::Idmap(_)
+            | Self::InterfaceName(_)
+            | Self::MacAddress(_)
+            | Self::MissingParent { .. }
+            | Self::MissingSource { .. }
+            | Self::Unsupported { .. } => Kind::BadRequest,
+            Self::Shutdown => Kind::Unavailable,
+            Self::Step { source, .. } => source.kind(),
+            Self::File(error) => match error.errno() {
+                Some(errno) if errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::NotFound,
+                _ => Kind::Internal,
+            },
+            Self::Store(error) => match error {
+                store::Error::NotFound { .. } => Kind::NotFound,
+                store::Error::Conflict { .. } => Kind::Conflict,
+                _ => Kind::Internal,
+            },
+            _ => Kind::Internal,
+        }
     }
 
     /// The whole story in one line: this error and its causes.

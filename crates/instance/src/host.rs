@@ -1,11 +1,22 @@
 //! Everything of one daemon directory.
 
-use crate::{
-    Error, images::Images, instances::Instances, networks::Networks, pools::Pools, profiles::Profiles,
-    server::Server,
-};
+use crate::Error;
+use crate::exec::Sessions;
+use crate::images::Images;
+use crate::instances::context::Context;
+use crate::instances::{Instances, Registry, repair};
+use crate::keeper::Keeper;
+use crate::networks::Networks;
+use crate::platform::Platform;
+use crate::pools::Pools;
+use crate::profiles::{Catalog, Profiles};
+use crate::seccomp::Filters;
+use crate::server::Server;
+use crate::var::Var;
 use api::events::Lifecycle;
 use std::path::PathBuf;
+use std::sync::Arc;
+use store::Store;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Where things are.
@@ -29,6 +40,7 @@ pub struct Host {
     pub networks: Networks,
     pub pools: Pools,
     pub server: Server,
+    store: Store,
 }
 
 impl Host {
@@ -37,22 +49,59 @@ impl Host {
     /// # Errors
     /// What keeps the daemon from starting at all: no directory, no database, no keeper.
     pub async fn open(options: Options, lifecycle: UnboundedSender<Lifecycle>) -> Result<Self, Error> {
-        let _ = (options, lifecycle);
-        unimplemented!()
+        let Options { var: root, logs, keeper: program } = options;
+        let (var, platform, store) = tokio::task::spawn_blocking(move || {
+            let var = Var::prepare(&root, &logs)?;
+            let store = Store::open(&var.database())?;
+            Ok::<_, Error>((var, Platform::detect()?, store))
+        })
+        .await
+        .map_err(|_| Error::Shutdown)??;
+        let (keeper, notices) = Keeper::connect_or_spawn(var.root(), &program).await?;
+        let registry = Registry::default();
+        let pools = Pools::open(var.clone(), store.clone(), registry.clone()).await?;
+        let networks = Networks::open(var.clone(), store.clone(), registry.clone()).await?;
+        let images = Images::open(var.clone(), store.clone(), pools.clone()).await?;
+        let catalog = Catalog::open(&store).await?;
+        let server = Server::open(store.clone(), platform.clone(), pools.clone()).await?;
+        let context = Arc::new(Context {
+            var,
+            store: store.clone(),
+            keeper,
+            sessions: Sessions::default(),
+            registry,
+            pools: pools.clone(),
+            networks: networks.clone(),
+            images: images.clone(),
+            profiles: catalog.clone(),
+            platform,
+            filters: Filters::default(),
+            lifecycle,
+        });
+        repair::interrupted(&context).await?;
+        let instances = Instances::new(context);
+        instances.load().await?;
+        tokio::spawn(instances.clone().listen(notices));
+        let profiles = Profiles::new(store.clone(), catalog, instances.clone());
+        Ok(Self { instances, profiles, images, networks, pools, server, store })
     }
 
     /// Brings networks up and starts what should run. Called once, after the socket listens.
     pub async fn bring_up(&self) {
-        unimplemented!()
+        self.networks.bring_up().await;
+        self.instances.autostart().await;
     }
 
     /// Stops every container (in order of `boot.stop.priority`) and the networks, remembering what ran.
     pub async fn bring_down(&self) {
-        unimplemented!()
+        self.instances.stop_all().await;
+        self.networks.bring_down().await;
     }
 
     /// Flushes and closes; containers go on running.
     pub async fn close(&self) {
-        unimplemented!()
+        let store = self.store.clone();
+        // Waits for the writer; nothing can be done about a writer that has died.
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
     }
 }

@@ -4,8 +4,17 @@
 //! long come in two halves: the call checks what can be checked at once and refuses with a typed
 //! reason, and gives back [`Work`], which an operation runs in the background.
 
+mod catalog;
+mod compose;
+mod devices;
 mod error;
 mod host;
+mod journal;
+mod platform;
+mod random;
+mod seccomp;
+mod steps;
+mod var;
 mod work;
 
 pub mod exec;

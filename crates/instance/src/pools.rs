@@ -1,18 +1,60 @@
 //! Storage pools and their volumes.
 
 use crate::Error;
-use api::storage::{Pool, PoolResources, PoolsPost, Volume};
+use crate::catalog::{Stamp, Table};
+use crate::instances::Registry;
+use crate::var::Var;
+use api::instances::Instance;
+use api::storage::{Amount, Pool, PoolResources, PoolsPost, Volume};
+use image::{ImageFiles, Limits};
+use model::names::{Fingerprint, InstanceName, PoolName};
+use std::path::PathBuf;
+use std::sync::Arc;
+use storage::{ContainerSource, DriverKind, EnsureError};
+use store::Store;
+use store::pools::Pool as Record;
+
+/// A pool that is known, and whether it can be used.
+struct Held {
+    record: Record,
+    pool: storage::Pool,
+    /// Why it cannot be used.
+    unavailable: Option<String>,
+}
 
 /// All pools. Cheap to clone.
 #[derive(Clone)]
-pub struct Pools {}
+pub struct Pools {
+    var: Var,
+    store: Store,
+    registry: Registry,
+    table: Table<Held>,
+}
 
-#[allow(clippy::unused_async)]
 impl Pools {
+    /// Opens every pool. One that cannot be used does not stop the others.
+    pub(crate) async fn open(var: Var, store: Store, registry: Registry) -> Result<Self, Error> {
+        let pools = Self { var, store, registry, table: Table::default() };
+        for record in pools.store.read(store::pools::list).await? {
+            let kind = DriverKind::parse(&record.driver).map_err(storage::Error::from)?;
+            let pool = storage::Pool::open(pools.var.root(), record.name.clone(), kind, &record.config)?;
+            let unavailable = match mount(&pool).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::error!(pool = %record.name, error = %error.story(), "the pool cannot be used");
+                    Some(error.story())
+                }
+            };
+            let name = record.name.to_string();
+            pools.table.insert(Stamp::take(), &name, Held { record, pool, unavailable });
+        }
+        Ok(pools)
+    }
+
     /// Every pool by name.
     #[must_use]
     pub fn list(&self) -> Vec<Pool> {
-        unimplemented!()
+        self.table.all().iter().map(|held| self.show(held)).collect()
     }
 
     /// One pool.
@@ -20,8 +62,30 @@ impl Pools {
     /// # Errors
     /// Not found.
     pub fn get(&self, name: &str) -> Result<Pool, Error> {
-        let _ = name;
-        unimplemented!()
+        Ok(self.show(&*self.held(name)?))
+    }
+
+    fn held(&self, name: &str) -> Result<Arc<Held>, Error> {
+        self.table.get(name).ok_or_else(|| Error::not_found("Storage pool", name))
+    }
+
+    fn show(&self, held: &Held) -> Pool {
+        let record = &held.record;
+        let users = self.registry.all();
+        Pool {
+            config: record.config.clone(),
+            description: record.description.clone(),
+            name: record.name.to_string(),
+            driver: record.driver.clone(),
+            used_by: users
+                .iter()
+                .map(|entry| entry.view())
+                .filter(|view| self.of_instance(view).is_ok_and(|pool| pool == record.name))
+                .map(|view| format!("/1.0/containers/{}", view.name))
+                .collect(),
+            status: if held.unavailable.is_some() { "Unavailable" } else { "Created" }.to_owned(),
+            locations: vec!["none".to_owned()],
+        }
     }
 
     /// Makes a pool.
@@ -29,8 +93,27 @@ impl Pools {
     /// # Errors
     /// The name is bad or taken; unknown driver; anything wrong with its configuration.
     pub async fn create(&self, post: PoolsPost) -> Result<(), Error> {
-        let _ = post;
-        unimplemented!()
+        let name = PoolName::parse(&post.name)?;
+        if self.table.get(name.as_str()).is_some() {
+            return Err(Error::Exists { what: "Storage pool", name: name.to_string() });
+        }
+        let kind = DriverKind::parse(&post.driver).map_err(storage::Error::from)?;
+        let (pool, config) = storage::Pool::create(self.var.root(), name.clone(), kind, &post.config).await?;
+        let record =
+            Record { name: name.clone(), driver: post.driver, description: post.description, config };
+        let stored = record.clone();
+        let write = self.store.write(move |tx| store::pools::insert(tx, &stored).map(|()| Stamp::take()));
+        let stamp = match write.await {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                if let Err(error) = pool.delete().await {
+                    tracing::error!(pool = %name, error = &error as &dyn std::error::Error, "cannot take a pool back");
+                }
+                return Err(error.into());
+            }
+        };
+        self.table.insert(stamp, name.as_str(), Held { record, pool, unavailable: None });
+        Ok(())
     }
 
     /// Removes an empty pool.
@@ -38,8 +121,16 @@ impl Pools {
     /// # Errors
     /// Not found; something lives there.
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
-        let _ = name;
-        unimplemented!()
+        let held = self.held(name)?;
+        if let Some(user) = self.show(&held).used_by.first() {
+            return Err(Error::InUse { what: "Storage pool", name: name.to_owned(), by: user.clone() });
+        }
+        held.pool.delete().await?;
+        let pool = held.record.name.clone();
+        let write = self.store.write(move |tx| store::pools::delete(tx, &pool).map(|()| Stamp::take()));
+        let stamp = write.await?;
+        self.table.remove(stamp, name);
+        Ok(())
     }
 
     /// Space and inodes.
@@ -47,16 +138,159 @@ impl Pools {
     /// # Errors
     /// Not found.
     pub async fn resources(&self, name: &str) -> Result<PoolResources, Error> {
-        let _ = name;
-        unimplemented!()
+        let resources = self.held(name)?.pool.resources().await?;
+        Ok(PoolResources {
+            space: Amount { used: resources.space_used, total: resources.space_total },
+            inodes: Amount { used: resources.inodes_used, total: resources.inodes_total },
+        })
     }
 
     /// What lives there.
     ///
     /// # Errors
     /// Not found.
-    pub fn volumes(&self, name: &str) -> Result<Vec<Volume>, Error> {
-        let _ = name;
-        unimplemented!()
+    pub async fn volumes(&self, name: &str) -> Result<Vec<Volume>, Error> {
+        let held = self.held(name)?;
+        let volume = |kind: &str, name: String, user: String| Volume {
+            kind: kind.to_owned(),
+            name,
+            used_by: vec![user],
+            location: "none".to_owned(),
+            ..Volume::default()
+        };
+        let mut volumes: Vec<Volume> = held
+            .pool
+            .images()
+            .await?
+            .into_iter()
+            .map(|image| volume("image", image.to_string(), format!("/1.0/images/{image}")))
+            .collect();
+        for user in self.show(&held).used_by {
+            let name = user.rsplit('/').next().unwrap_or_default().to_owned();
+            volumes.push(volume("container", name, user));
+        }
+        Ok(volumes)
     }
+
+    /// Names and versions of the drivers in use, as the server shows them.
+    pub(crate) fn drivers(&self) -> (String, String) {
+        let mut kinds: Vec<DriverKind> = Vec::new();
+        for held in self.table.all() {
+            if !kinds.contains(&held.pool.kind()) {
+                kinds.push(held.pool.kind());
+            }
+        }
+        let join = |of: fn(DriverKind) -> &'static str| {
+            kinds.iter().map(|kind| of(*kind)).collect::<Vec<_>>().join(" | ")
+        };
+        (join(DriverKind::name), join(DriverKind::version))
+    }
+
+    /// The pool of a container: that of its root device.
+    pub(crate) fn of_instance(&self, view: &Instance) -> Result<PoolName, Error> {
+        let root = view.expanded_devices.values().find(|device| {
+            device.get("type").is_some_and(|kind| kind == "disk")
+                && device.get("path").is_some_and(|path| path == "/")
+        });
+        match root.and_then(|device| device.get("pool")) {
+            Some(pool) => Ok(PoolName::parse(pool)?),
+            None => Err(Error::NoPool),
+        }
+    }
+
+    /// A pool that can be used.
+    pub(crate) fn usable(&self, name: &PoolName) -> Result<storage::Pool, Error> {
+        let held = self.held(name.as_str())?;
+        match &held.unavailable {
+            None => Ok(held.pool.clone()),
+            Some(reason) => Err(Error::PoolUnavailable { pool: name.to_string(), reason: reason.clone() }),
+        }
+    }
+
+    /// The directory of a container's volume.
+    pub(crate) fn container(&self, pool: &PoolName, name: &InstanceName) -> Result<PathBuf, Error> {
+        Ok(self.usable(pool)?.container_path(name))
+    }
+
+    /// Makes a container's volume from an image, which is unpacked if this is its first use here.
+    pub(crate) async fn create_from_image(
+        &self,
+        pool: &PoolName,
+        name: &InstanceName,
+        fingerprint: &Fingerprint,
+        files: ImageFiles,
+    ) -> Result<(), Error> {
+        let pool = self.usable(pool)?;
+        let fill = |dest: PathBuf| async move {
+            image::unpack::unpack(files, dest, Limits::default()).await.map(drop)
+        };
+        pool.ensure_image(fingerprint, fill).await.map_err(|error| match error {
+            EnsureError::Fill(error) => Error::Image(error.into()),
+            EnsureError::Storage(error) => Error::Storage(error),
+        })?;
+        Ok(pool.create_container(name, ContainerSource::Image(fingerprint.clone())).await?)
+    }
+
+    /// Makes a container's volume as a copy of another container of the same pool.
+    pub(crate) async fn copy(
+        &self,
+        from: &PoolName,
+        source: &InstanceName,
+        running: bool,
+        to: &PoolName,
+        name: &InstanceName,
+    ) -> Result<(), Error> {
+        if from != to {
+            return Err(Error::Unsupported {
+                subject: format!("Copying from the pool {from} to {to}"),
+                feature: "copies between pools",
+                hint: "copy within the pool",
+            });
+        }
+        let source = ContainerSource::Container { name: source.clone(), running };
+        Ok(self.usable(to)?.create_container(name, source).await?)
+    }
+
+    /// An empty volume.
+    pub(crate) async fn create_empty(&self, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
+        Ok(self.usable(pool)?.create_container(name, ContainerSource::Empty).await?)
+    }
+
+    /// Removes a container's volume; having none is fine.
+    pub(crate) async fn remove_container(&self, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
+        self.usable(pool)?.delete_container(name).await?;
+        Ok(())
+    }
+
+    /// Gives a container's volume another name.
+    pub(crate) async fn rename_container(
+        &self,
+        pool: &PoolName,
+        old: &InstanceName,
+        new: &InstanceName,
+    ) -> Result<(), Error> {
+        Ok(self.usable(pool)?.rename_container(old, new).await?)
+    }
+
+    /// Every pool that can be used.
+    pub(crate) fn all_usable(&self) -> Vec<storage::Pool> {
+        self.table
+            .all()
+            .iter()
+            .filter(|held| held.unavailable.is_none())
+            .map(|held| held.pool.clone())
+            .collect()
+    }
+}
+
+async fn mount(pool: &storage::Pool) -> Result<(), Error> {
+    pool.mount().await?;
+    let repaired = pool.repair().await?;
+    for path in repaired.removed.iter().chain(&repaired.links) {
+        tracing::info!(path = %path.display(), "repaired what an interrupted daemon had left");
+    }
+    for (path, error) in &repaired.failed {
+        tracing::error!(path = %path.display(), error = error as &dyn std::error::Error, "cannot repair");
+    }
+    Ok(())
 }

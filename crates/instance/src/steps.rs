@@ -82,7 +82,11 @@ pub(crate) fn crash_at(step: &str) {
     if let Some(list) = std::env::var_os("LIGHTERVISOR_STEPS") {
         use std::io::Write as _;
         // Only a test reads it, and it notices a missing line.
-        let _ = std::fs::File::options().create(true).append(true).open(list).and_then(|mut f| writeln!(f, "{step}"));
+        let _ = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(list)
+            .and_then(|mut f| writeln!(f, "{step}"));
     }
     if std::env::var_os("LIGHTERVISOR_CRASH_AT").is_some_and(|at| at == step) {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);

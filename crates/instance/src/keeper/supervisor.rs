@@ -62,11 +62,14 @@ impl Keeper {
         deadline: Duration,
     ) -> Result<Answer, Error> {
         let mut current = self.current.clone();
-        let waited = tokio::time::timeout(deadline, current.wait_for(Option::is_some)).await;
-        let connection = match waited {
-            Err(_) => return Err(Error::Deadline { request, after: deadline }),
-            Ok(Err(_)) => return Err(Error::Lost { request }),
-            Ok(Ok(connection)) => connection.clone(),
+        // In a block of its own: what `wait_for` lends must not be held over the next await.
+        let connection = {
+            let waited = tokio::time::timeout(deadline, current.wait_for(Option::is_some)).await;
+            match waited {
+                Err(_) => return Err(Error::Deadline { request, after: deadline }),
+                Ok(Err(_)) => return Err(Error::Lost { request }),
+                Ok(Ok(connection)) => connection.clone(),
+            }
         };
         match connection {
             Some(connection) => connection.ask(request, body, descriptors, deadline).await,

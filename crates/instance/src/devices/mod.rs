@@ -1,0 +1,40 @@
+//! Devices of containers: what they need on the host, and what the container gets.
+//!
+//! One folder or file per type, each with the same three questions: may this version do it
+//! ([`supported`]), what does it add to the specification, what does it do on the host.
+
+pub(crate) mod disk;
+pub(crate) mod nic;
+
+use crate::Error;
+use model::DeviceName;
+use model::devices::{Device, NicType};
+use std::collections::BTreeMap;
+
+/// Refuses devices that this version cannot give to a container, before anything is stored.
+pub(crate) fn supported(devices: &BTreeMap<DeviceName, Device>) -> Result<(), Error> {
+    for (name, device) in devices {
+        let feature = match device {
+            Device::None => continue,
+            Device::Disk(disk) => match disk::unsupported(disk) {
+                Some(feature) => feature,
+                None => continue,
+            },
+            Device::Nic(nic) => match nic.nictype {
+                NicType::Bridged | NicType::P2p => continue,
+                _ => "this type of interface",
+            },
+            Device::UnixChar(_) | Device::UnixBlock(_) => "device nodes of the host",
+            Device::Usb(_) => "USB devices",
+            Device::Gpu(_) => "graphics cards",
+            Device::Infiniband(_) => "InfiniBand",
+            Device::Proxy(_) => "forwarded ports",
+        };
+        return Err(Error::Unsupported {
+            subject: format!("The device {name:?}"),
+            feature,
+            hint: "bridged and p2p interfaces, and disks from host directories, work",
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! Images and aliases.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`upload`] | bytes that come in, hashed while they are written |
+//! | `import` | an upload becomes an image |
+//! | `export` | the files of an image |
+//! | `aliases` | names for images |
+//! | `catalog` | every image in memory |
+
+mod aliases;
+mod catalog;
+mod export;
+mod import;
+mod upload;
+
+pub use export::{Export, ExportFile};
+pub use import::Description;
+pub use upload::{Part, Upload};
+
+use crate::catalog::{Stamp, Table};
+use crate::journal::{self, Entry as Journal};
+use crate::pools::Pools;
+use crate::steps::crash_at;
+use crate::var::Var;
+use crate::{Error, Work};
+use api::images::{Image, ImageAlias, ImagePatch, ImagePut};
+use api::instances::Source;
+use catalog::lookup;
+use image::ImageFiles;
+use model::names::{Fingerprint, FingerprintPrefix};
+use std::sync::Arc;
+use store::Store;
+use store::aliases::Alias;
+use store::images::Image as Record;
+
+/// All images. Cheap to clone.
+#[derive(Clone)]
+pub struct Images {
+    var: Var,
+    store: Store,
+    pools: Pools,
+    images: Table<Record>,
+    aliases: Table<Alias>,
+}
+
+impl Images {
+    /// Reads all; removes uploads that an interrupted daemon left.
+    pub(crate) async fn open(var: Var, store: Store, pools: Pools) -> Result<Self, Error> {
+        upload::remove_leftovers(&var)?;
+        let (images, aliases) = (Table::default(), Table::default());
+        for record in store.read(store::images::list).await? {
+            let fingerprint = record.fingerprint.to_string();
+            images.insert(Stamp::take(), &fingerprint, record);
+        }
+        for alias in store.read(store::aliases::list).await? {
+            let name = alias.name.to_string();
+            aliases.insert(Stamp::take(), &name, alias);
+        }
+        Ok(Self { var, store, pools, images, aliases })
+    }
+
+    /// Every image by fingerprint.
+    #[must_use]
+    pub fn list(&self) -> Vec<Image> {
+        let aliases = self.aliases.all();
+        self.images.all().iter().map(|record| show(record, &aliases)).collect()
+    }
+
+    /// One image by a unique prefix of its fingerprint.
+    ///
+    /// # Errors
+    /// Not found; more than one.
+    pub fn get(&self, prefix: &str) -> Result<Image, Error> {
+        Ok(show(&*self.record(prefix)?, &self.aliases.all()))
+    }
+
+    fn record(&self, prefix: &str) -> Result<Arc<Record>, Error> {
+        let prefix = FingerprintPrefix::parse(prefix)?;
+        lookup(&self.images.all(), &prefix)
+    }
+
+    /// The image that a request for a new container means.
+    pub(crate) fn resolve(&self, source: &Source) -> Result<Image, Error> {
+        if !source.alias.is_empty() {
+            return match self.aliases.get(&source.alias) {
+                Some(alias) => self.get(alias.target.as_str()),
+                // Clients send whatever was typed as an alias.
+                None => self.get(&source.alias).map_err(|_| Error::not_found("Image", &source.alias)),
+            };
+        }
+        if !source.properties.is_empty() {
+            let matching = self.list().into_iter().filter(|image| {
+                source.properties.iter().all(|(key, value)| image.properties.get(key) == Some(value))
+            });
+            return matching.max_by_key(|image| image.created_at).ok_or_else(|| {
+                Error::not_found("Image with properties", &format!("{:?}", source.properties))
+            });
+        }
+        if source.fingerprint.is_empty() {
+            return Err(Error::Missing {
+                field: "image",
+                hint: "give an alias, a fingerprint or properties in \"source\"",
+            });
+        }
+        self.get(&source.fingerprint)
+    }
+
+    /// Where the files of an image are.
+    pub(crate) fn files(&self, fingerprint: &Fingerprint) -> ImageFiles {
+        let rootfs = self.var.image_rootfs(fingerprint.as_str());
+        ImageFiles {
+            metadata: self.var.image(fingerprint.as_str()),
+            rootfs: rootfs.exists().then_some(rootfs),
+        }
+    }
+
+    /// Replaces what can be changed.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn update(&self, prefix: &str, put: ImagePut) -> Result<(), Error> {
+        let old = self.record(prefix)?;
+        let new = Record {
+            public: put.public,
+            auto_update: put.auto_update,
+            properties: put.properties,
+            ..Record::clone(&old)
+        };
+        let (public, auto_update) = (new.public, new.auto_update);
+        let (fingerprint, properties) = (new.fingerprint.clone(), new.properties.clone());
+        let write = self.store.write(move |tx| {
+            store::images::update(tx, &fingerprint, public, auto_update, &properties)?;
+            Ok(Stamp::take())
+        });
+        let stamp = write.await?;
+        let name = new.fingerprint.to_string();
+        self.images.insert(stamp, &name, new);
+        Ok(())
+    }
+
+    /// Changes what is given.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn patch(&self, prefix: &str, patch: ImagePatch) -> Result<(), Error> {
+        let old = self.record(prefix)?;
+        let mut properties = old.properties.clone();
+        properties.extend(patch.properties.unwrap_or_default());
+        let put = ImagePut {
+            auto_update: patch.auto_update.unwrap_or(old.auto_update),
+            public: patch.public.unwrap_or(old.public),
+            properties,
+        };
+        self.update(old.fingerprint.as_str(), put).await
+    }
+
+    /// Removes an image from all pools and the store. Containers made of it stay.
+    ///
+    /// # Errors
+    /// Not found; ambiguous.
+    #[allow(clippy::unused_async)] // others of its kind wait
+    pub async fn delete(&self, prefix: &str) -> Result<Work, Error> {
+        let fingerprint = self.record(prefix)?.fingerprint.clone();
+        let images = self.clone();
+        Ok(Box::pin(async move {
+            let entry = Journal::Remove { fingerprint: fingerprint.clone() };
+            let id = journal::begin(&images.store, entry).await?;
+            crash_at("image-delete:files");
+            images.remove(&fingerprint).await?;
+            journal::give_up(images.store.clone(), id).await;
+            Ok(None)
+        }))
+    }
+
+    /// Record, volumes and files, in this order: an image without files is of no use.
+    pub(crate) async fn remove(&self, fingerprint: &Fingerprint) -> Result<(), Error> {
+        let gone = fingerprint.clone();
+        let removed = self.store.write(move |tx| {
+            let aliases = store::aliases::of(tx, &gone)?;
+            store::images::delete(tx, &gone)?;
+            Ok((aliases, Stamp::take()))
+        });
+        match removed.await {
+            Ok((aliases, stamp)) => {
+                self.images.remove(stamp, fingerprint.as_str());
+                for alias in aliases {
+                    self.aliases.remove(stamp, alias.name.as_str());
+                }
+            }
+            // Continued after an interruption.
+            Err(store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for pool in self.pools.all_usable() {
+            pool.delete_image(fingerprint).await?;
+        }
+        import::remove_files(&self.var, fingerprint).await
+    }
+}
+
+fn show(record: &Record, aliases: &[Arc<Alias>]) -> Image {
+    Image {
+        auto_update: record.auto_update,
+        properties: record.properties.clone(),
+        public: record.public,
+        aliases: aliases
+            .iter()
+            .filter(|alias| alias.target == record.fingerprint)
+            .map(|alias| ImageAlias { name: alias.name.to_string(), description: alias.description.clone() })
+            .collect(),
+        architecture: record.architecture.name().to_owned(),
+        cached: record.cached,
+        filename: record.filename.clone(),
+        fingerprint: record.fingerprint.to_string(),
+        size: i64::try_from(record.size).unwrap_or(i64::MAX),
+        update_source: record.source.clone(),
+        created_at: record.created_at,
+        expires_at: record.expires_at,
+        last_used_at: record.last_used_at,
+        uploaded_at: record.uploaded_at,
+        kind: "container".to_owned(),
+    }
+}

@@ -1,0 +1,262 @@
+//! Create: from an image, empty, or as a copy of another container.
+
+use super::context::Context;
+use super::owner::Owner;
+use super::registry::Reservation;
+use super::{Creation, gate};
+use crate::devices::nic;
+use crate::journal::{self, Entry as Journal};
+use crate::steps::Steps;
+use crate::{Error, Progress};
+use api::instances::{InstancesPost, Source};
+use api::{Config, Devices, Time};
+use model::arch::Architecture;
+use model::expand::expand;
+use model::names::{Fingerprint, InstanceName, PoolName, ProfileName};
+use model::state::InstanceState;
+use std::sync::Arc;
+use store::instances::{Instance as Record, NewInstance};
+
+/// How often a generated name may turn out to be taken.
+const NAME_TRIES: u32 = 100;
+
+/// Where the new file system comes from.
+enum Origin {
+    Image(Fingerprint),
+    Empty,
+    Copy { pool: PoolName, name: InstanceName, running: bool },
+}
+
+/// A container that may be made: everything is checked, nothing is done.
+struct Plan {
+    record: NewInstance,
+    pool: PoolName,
+    origin: Origin,
+    reservation: Reservation,
+}
+
+/// Checks a request and reserves the name.
+pub(super) fn create(
+    context: &Arc<Context>,
+    post: InstancesPost,
+    progress: Progress,
+) -> Result<Creation, Error> {
+    if !matches!(post.kind.as_str(), "" | "container") {
+        return Err(Error::Unknown { field: "instance type", value: post.kind, allowed: "container" });
+    }
+    if post.stateful {
+        return Err(Error::Unsupported {
+            subject: format!("The container {:?}", post.name),
+            feature: "stateful containers",
+            hint: "leave \"stateful\" out",
+        });
+    }
+    let source = (post.source.kind == "copy").then(|| post.source.source.clone());
+    let start = post.start;
+    let plan = plan(context, post)?;
+    let name = plan.record.name.to_string();
+    let context = context.clone();
+    let work = Box::pin(async move {
+        let entry = make(&context, plan, &progress).await?;
+        if start {
+            entry.ask(|reply| super::owner::Request::Start { reply }).await?;
+        }
+        Ok(None)
+    });
+    Ok(Creation { name, source, work })
+}
+
+fn plan(context: &Arc<Context>, post: InstancesPost) -> Result<Plan, Error> {
+    let reservation = reserve(context, &post.name)?;
+    let name = InstanceName::parse(reservation.name())?;
+    let (origin, inherited) = origin(context, &post.source)?;
+    let profiles = match (&post.profiles, &inherited.profiles) {
+        (Some(names), _) => gate::profiles(context, names)?,
+        (None, Some(names)) => names.clone(),
+        (None, None) => vec![ProfileName::default_profile()],
+    };
+    let mut config = inherited.config;
+    let template = if matches!(origin, Origin::Copy { .. }) { "copy" } else { "create" };
+    config.insert("volatile.apply_template".to_owned(), template.to_owned());
+    config.extend(post.config);
+    let mut devices: Devices = inherited.devices;
+    devices.extend(post.devices);
+    let layers = context.profiles.layers(&profiles);
+    let expanded = expand((&config, &devices), layers.iter().map(|p| (&p.config, &p.devices)));
+    let checked = gate::check(context, &expanded)?;
+    config.extend(nic::missing_keys(&checked.devices, &config, || context.random()));
+    let architecture = match inherited.architecture {
+        Some(architecture) => architecture,
+        None => architecture(context, &post.architecture)?,
+    };
+    let pool = gate::pool(&checked)?;
+    let record = NewInstance {
+        pool: pool.clone(),
+        name,
+        architecture,
+        ephemeral: post.ephemeral,
+        description: post.description,
+        config,
+        devices,
+        profiles,
+        created_at: Time::now(),
+    };
+    Ok(Plan { record, pool, origin, reservation })
+}
+
+fn reserve(context: &Context, name: &str) -> Result<Reservation, Error> {
+    if !name.is_empty() {
+        return context.registry.reserve(InstanceName::parse(name)?.as_str());
+    }
+    let mut last = Error::Missing { field: "name", hint: "choose one, the generated ones are taken" };
+    for _ in 0..NAME_TRIES {
+        let [a, b, c] = context.random();
+        let generated = InstanceName::generate(u64::from(u32::from_le_bytes([a, b, c, 0])));
+        match context.registry.reserve(generated.as_str()) {
+            Ok(reservation) => return Ok(reservation),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn architecture(context: &Context, wanted: &str) -> Result<Architecture, Error> {
+    if wanted.is_empty() {
+        return Ok(context.platform.host().architecture);
+    }
+    Architecture::parse(wanted).map_err(|error| Error::Unknown {
+        field: "architecture",
+        value: error.name,
+        allowed: "x86_64, i686, aarch64, armv7l, ppc64le, s390x, …",
+    })
+}
+
+/// What a container inherits from where it comes from.
+#[derive(Default)]
+struct Inherited {
+    config: Config,
+    devices: Devices,
+    profiles: Option<Vec<ProfileName>>,
+    architecture: Option<Architecture>,
+}
+
+fn origin(context: &Context, source: &Source) -> Result<(Origin, Inherited), Error> {
+    match source.kind.as_str() {
+        "none" => Ok((Origin::Empty, Inherited::default())),
+        "image" => from_image(context, source),
+        "copy" => from_copy(context, source),
+        "migration" => Err(Error::Unsupported {
+            subject: "The source type migration".to_owned(),
+            feature: "migration",
+            hint: "copy containers within one server",
+        }),
+        other => Err(Error::Unknown {
+            field: "source type",
+            value: other.to_owned(),
+            allowed: "image, none, copy",
+        }),
+    }
+}
+
+fn from_image(context: &Context, source: &Source) -> Result<(Origin, Inherited), Error> {
+    if !source.server.is_empty() {
+        return Err(Error::Unsupported {
+            subject: format!("The image server {}", source.server),
+            feature: "downloading images",
+            hint: "import the image with \"lxc image import\" first",
+        });
+    }
+    let image = context.images.resolve(source)?;
+    let mut config: Config =
+        image.properties.iter().map(|(key, value)| (format!("image.{key}"), value.clone())).collect();
+    config.insert("volatile.base_image".to_owned(), image.fingerprint.clone());
+    let architecture = Architecture::parse(&image.architecture).ok();
+    let fingerprint = Fingerprint::parse(&image.fingerprint)?;
+    Ok((Origin::Image(fingerprint), Inherited { config, architecture, ..Inherited::default() }))
+}
+
+fn from_copy(context: &Context, source: &Source) -> Result<(Origin, Inherited), Error> {
+    if source.source.is_empty() {
+        return Err(Error::Missing { field: "source", hint: "name the container to copy" });
+    }
+    if source.source.contains('/') {
+        return Err(Error::Unsupported {
+            subject: source.source.clone(),
+            feature: "snapshots",
+            hint: "copy the container itself",
+        });
+    }
+    let entry = context.registry.get(&source.source)?;
+    let (view, running) = (entry.view(), entry.live().is_some());
+    let kept = |key: &str| {
+        !key.starts_with("volatile.") || key == "volatile.base_image" || key == "volatile.last_state.idmap"
+    };
+    let config =
+        view.config.iter().filter(|(key, _)| kept(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let pool = context.pools.of_instance(&view)?;
+    let profiles = view.profiles.iter().map(|name| ProfileName::parse(name)).collect::<Result<_, _>>()?;
+    let inherited = Inherited {
+        config,
+        devices: view.devices.clone(),
+        profiles: Some(profiles),
+        architecture: Architecture::parse(&view.architecture).ok(),
+    };
+    Ok((Origin::Copy { pool, name: InstanceName::parse(&source.source)?, running }, inherited))
+}
+
+async fn make(
+    context: &Arc<Context>,
+    plan: Plan,
+    progress: &Progress,
+) -> Result<Arc<super::registry::Entry>, Error> {
+    let Plan { record, pool, origin, reservation } = plan;
+    let name = record.name.clone();
+    let mut steps = Steps::new(name.as_str());
+    let entry = Journal::Create { name: name.clone(), pool: pool.clone() };
+    let journal = steps.run("create:journal", journal::begin(&context.store, entry)).await?;
+    steps.undo("create:journal", journal::give_up(context.store.clone(), journal));
+    steps.run("create:volume", make_volume(context, &pool, &name, &origin, progress)).await?;
+    steps.undo("create:volume", remove_volume(context.clone(), pool.clone(), name.clone()));
+    let record: Record = steps
+        .run("create:record", async {
+            let done = context.store.write(move |tx| {
+                let record = store::instances::insert(tx, &record)?;
+                store::journal::end(tx, journal)?;
+                Ok(record)
+            });
+            Ok(done.await?)
+        })
+        .await?;
+    crate::steps::crash_at("create:done");
+    steps.keep();
+    let entry = Owner::adopt(context, record, InstanceState::Stopped);
+    drop(reservation);
+    context.networks.announce(&entry.view()).await;
+    context.tell("container-created", name.as_str());
+    Ok(entry)
+}
+
+async fn make_volume(
+    context: &Context,
+    pool: &PoolName,
+    name: &InstanceName,
+    origin: &Origin,
+    progress: &Progress,
+) -> Result<(), Error> {
+    match origin {
+        Origin::Empty => context.pools.create_empty(pool, name).await,
+        Origin::Image(fingerprint) => {
+            progress.show("create_instance_from_image_unpack_progress", "Unpacking image");
+            context.pools.create_from_image(pool, name, fingerprint, context.images.files(fingerprint)).await
+        }
+        Origin::Copy { pool: from, name: source, running } => {
+            context.pools.copy(from, source, *running, pool, name).await
+        }
+    }
+}
+
+async fn remove_volume(context: Arc<Context>, pool: PoolName, name: InstanceName) {
+    if let Err(error) = context.pools.remove_container(&pool, &name).await {
+        tracing::error!(instance = %name, error = %error.story(), "cannot remove the volume of a failed creation");
+    }
+}

@@ -1,0 +1,41 @@
+//! The one gate that every configuration passes before it is stored or used (create, update, copy,
+//! profile changes): what an update would refuse cannot come in by another way.
+
+use super::context::Context;
+use crate::Error;
+use crate::devices;
+use model::expand::{Checked, Expanded};
+use model::names::{PoolName, ProfileName};
+
+/// Checks an expanded configuration against the table of keys, the devices that this version has,
+/// this host and what exists on it.
+pub(super) fn check(context: &Context, expanded: &Expanded) -> Result<Checked, Error> {
+    let checked = expanded.check(&context.platform.host()).map_err(Error::Expanded)?;
+    devices::supported(&checked.devices)?;
+    if let Some(pool) = &checked.root.1.pool {
+        context.pools.get(pool.as_str())?;
+    }
+    Ok(checked)
+}
+
+/// Types for what was checked when it was stored.
+pub(super) fn read(expanded: &Expanded) -> Result<Checked, Error> {
+    let checked = expanded.read().map_err(Error::Expanded)?;
+    devices::supported(&checked.devices)?;
+    Ok(checked)
+}
+
+/// The profiles of a request: each exists, none is named twice.
+pub(super) fn profiles(context: &Context, names: &[String]) -> Result<Vec<ProfileName>, Error> {
+    let names = names.iter().map(|name| ProfileName::parse(name)).collect::<Result<Vec<_>, _>>()?;
+    model::expand::check_profiles(&names).map_err(|e| Error::DuplicateProfile(e.profile.to_string()))?;
+    for name in &names {
+        context.profiles.get(name.as_str())?;
+    }
+    Ok(names)
+}
+
+/// Where the root lies.
+pub(super) fn pool(checked: &Checked) -> Result<PoolName, Error> {
+    checked.root.1.pool.clone().ok_or(Error::NoPool)
+}

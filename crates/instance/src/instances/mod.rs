@@ -1,0 +1,317 @@
+//! Containers.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`registry`] | every container in memory |
+//! | [`owner`] | the task that owns one container, and the diagram of its states |
+//! | `create`, `start`, `stop`, … | one verb each |
+//! | [`gate`] | the one check of every configuration |
+//! | [`view`], [`state`] | what clients see |
+//! | [`repair`] | what a daemon finds when it starts |
+
+mod boot;
+mod console;
+pub(crate) mod context;
+mod create;
+mod delete;
+mod ended;
+mod freeze;
+mod gate;
+mod live;
+mod owner;
+mod program;
+mod registry;
+mod rename;
+pub(crate) mod repair;
+mod start;
+mod state;
+mod stop;
+mod templates;
+mod update;
+mod view;
+
+pub use console::ConsoleSession;
+pub(crate) use live::Live;
+pub(crate) use registry::Registry;
+
+use crate::exec::ExecPlan;
+use crate::files::{FileQueue, Files};
+use crate::{Error, Progress, Work};
+use api::instances::{Instance, InstanceFull, InstancePatch, InstancePut, InstancesPost, StatePut};
+use api::state::State;
+use context::Context;
+use model::names::InstanceName;
+use model::runtime::spec::Rootfs;
+use model::state::{Action, Decision, decide};
+use owner::Request;
+use registry::Entry;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use stop::Afterwards;
+
+/// All containers. Cheap to clone.
+#[derive(Clone)]
+pub struct Instances {
+    context: Arc<Context>,
+}
+
+/// A container that is about to be made.
+pub struct Creation {
+    /// Its name, generated if none was given.
+    pub name: String,
+    /// For `copy`: the source, which the operation lists too.
+    pub source: Option<String>,
+    /// The rest.
+    pub work: Work,
+}
+
+/// A change of state.
+pub struct StateChange {
+    /// `Starting container` and its like.
+    pub description: &'static str,
+    /// The rest.
+    pub work: Work,
+}
+
+impl Instances {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    /// Every container by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Instance>> {
+        self.context.registry.all().iter().map(|entry| entry.view()).collect()
+    }
+
+    /// One container.
+    ///
+    /// # Errors
+    /// Not found.
+    pub fn get(&self, name: &str) -> Result<Arc<Instance>, Error> {
+        Ok(self.context.registry.get(name)?.view())
+    }
+
+    /// One container with its state and snapshots.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn full(&self, name: &str) -> Result<InstanceFull, Error> {
+        let entry = self.context.registry.get(name)?;
+        let state = state::state(&entry, &self.context.networks).await?;
+        let instance = Instance::clone(&entry.view());
+        Ok(InstanceFull { instance, backups: None, state: Some(state), snapshots: None })
+    }
+
+    /// What it is doing now.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn state(&self, name: &str) -> Result<State, Error> {
+        state::state(&self.context.registry.get(name)?, &self.context.networks).await
+    }
+
+    /// Makes a container.
+    ///
+    /// # Errors
+    /// Anything wrong with the request; the name is taken; no such image or profile.
+    #[allow(clippy::unused_async)] // images will be looked up elsewhere
+    pub async fn create(&self, post: InstancesPost, progress: Progress) -> Result<Creation, Error> {
+        create::create(&self.context, post, progress)
+    }
+
+    /// Replaces what can be changed.
+    ///
+    /// # Errors
+    /// Not found; anything wrong with the new configuration.
+    #[allow(clippy::unused_async)]
+    pub async fn update(&self, name: &str, put: InstancePut) -> Result<Work, Error> {
+        let entry = self.context.registry.get(name)?;
+        Ok(Box::pin(async move {
+            entry.ask(|reply| Request::Update { put: Box::new(put), reply }).await?;
+            Ok(None)
+        }))
+    }
+
+    /// Changes what is given.
+    ///
+    /// # Errors
+    /// As for `update`.
+    pub async fn patch(&self, name: &str, patch: InstancePatch) -> Result<(), Error> {
+        let entry = self.context.registry.get(name)?;
+        entry.ask(|reply| Request::Patch { patch: Box::new(patch), reply }).await
+    }
+
+    /// Gives a stopped container another name.
+    ///
+    /// # Errors
+    /// Not found; the new name is bad or taken.
+    #[allow(clippy::unused_async)]
+    pub async fn rename(&self, name: &str, new_name: &str) -> Result<Work, Error> {
+        let entry = self.context.registry.get(name)?;
+        let new = InstanceName::parse(new_name)?;
+        // Held only for this look: the owner reserves it for good.
+        drop(self.context.registry.reserve(new.as_str())?);
+        allowed(&entry, Action::Rename)?;
+        Ok(Box::pin(async move {
+            entry.ask(|reply| Request::Rename { name: new, reply }).await?;
+            Ok(None)
+        }))
+    }
+
+    /// Removes a stopped container and all that belongs to it.
+    ///
+    /// # Errors
+    /// Not found; it runs.
+    #[allow(clippy::unused_async)]
+    pub async fn delete(&self, name: &str) -> Result<Work, Error> {
+        let entry = self.context.registry.get(name)?;
+        allowed(&entry, Action::Delete)?;
+        Ok(Box::pin(async move {
+            entry.ask(|reply| Request::Delete { reply }).await?;
+            Ok(None)
+        }))
+    }
+
+    /// Start, stop, restart, freeze, unfreeze.
+    ///
+    /// # Errors
+    /// Not found; unknown action; refused in the present state.
+    #[allow(clippy::unused_async)]
+    pub async fn change_state(&self, name: &str, put: StatePut) -> Result<StateChange, Error> {
+        let entry = self.context.registry.get(name)?;
+        if put.stateful {
+            return Err(Error::Unsupported {
+                subject: format!("The container {name:?}"),
+                feature: "saving and restoring the state of processes",
+                hint: "leave \"stateful\" out",
+            });
+        }
+        let force = put.force || put.timeout == 0;
+        let timeout = put.timeout;
+        let (description, action) = match put.action.as_str() {
+            "start" => ("Starting container", Action::Start),
+            "stop" => ("Stopping container", Action::Stop { force }),
+            "restart" => ("Restarting container", Action::Restart { force }),
+            "freeze" => ("Freezing container", Action::Freeze),
+            "unfreeze" => ("Unfreezing container", Action::Unfreeze),
+            other => {
+                return Err(Error::Unknown {
+                    field: "action",
+                    value: other.to_owned(),
+                    allowed: "start, stop, restart, freeze, unfreeze",
+                });
+            }
+        };
+        allowed(&entry, action)?;
+        let work = Box::pin(async move {
+            match action {
+                Action::Stop { force } => stop::stop(&entry, timeout, force, Afterwards::Usual).await?,
+                Action::Restart { force } => {
+                    stop::stop(&entry, timeout, force, Afterwards::Restart).await?;
+                    entry.ask(|reply| Request::Start { reply }).await?;
+                }
+                Action::Freeze => entry.ask(|reply| Request::Freeze { reply }).await?,
+                Action::Unfreeze => entry.ask(|reply| Request::Unfreeze { reply }).await?,
+                _ => entry.ask(|reply| Request::Start { reply }).await?,
+            }
+            Ok(None)
+        });
+        Ok(StateChange { description, work })
+    }
+
+    /// Checks that a program can be run; [`ExecPlan::start`] runs it.
+    ///
+    /// # Errors
+    /// Not found; not running; frozen; an empty command.
+    #[allow(clippy::unused_async)]
+    pub async fn exec(&self, name: &str, post: &api::exec::ExecPost) -> Result<ExecPlan, Error> {
+        let entry = self.context.registry.get(name)?;
+        allowed(&entry, Action::Exec)?;
+        ExecPlan::new(program::of(&self.context, &entry)?, post)
+    }
+
+    /// The files of a container, running or stopped.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn files(&self, name: &str) -> Result<Files, Error> {
+        let entry = self.context.registry.get(name)?;
+        let open = entry.files.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(queue) = open.filter(|queue| queue.is_open()) {
+            return Ok(Files::new(queue));
+        }
+        let server = if entry.live().is_some() {
+            self.context.keeper.files(name).await?
+        } else {
+            let (rootfs, idmap) = self.root_of(&entry)?;
+            self.context.keeper.files_of(rootfs, idmap).await?
+        };
+        let queue = Arc::new(FileQueue::new(server));
+        *entry.files.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.clone());
+        Ok(Files::new(queue))
+    }
+
+    fn root_of(&self, entry: &Entry) -> Result<(Rootfs, Option<model::IdMap>), Error> {
+        let view = entry.view();
+        let pool = self.context.pools.of_instance(&view)?;
+        let path = self.context.pools.container(&pool, &InstanceName::parse(&view.name)?)?.join("rootfs");
+        let privileged =
+            view.expanded_config.get("security.privileged").is_some_and(|v| model::config::is_true(v));
+        let on_disk = match view.config.get("volatile.last_state.idmap") {
+            Some(text) => Some(model::IdMap::from_json(text)?).filter(|map| !map.is_privileged()),
+            None => None,
+        };
+        let idmapped = on_disk.is_none() && !privileged && self.context.platform.maps_ids(&path)?;
+        let idmap = match (on_disk, idmapped) {
+            (Some(map), _) => Some(map),
+            (None, true) => self.context.platform.idmap().cloned(),
+            (None, false) => None,
+        };
+        Ok((Rootfs { path, idmapped, read_only: false }, idmap))
+    }
+
+    /// Attaches to the console.
+    ///
+    /// # Errors
+    /// Not found; not running; somebody else is attached.
+    pub async fn console(&self, name: &str, width: u16, height: u16) -> Result<ConsoleSession, Error> {
+        let entry = self.context.registry.get(name)?;
+        allowed(&entry, Action::Console)?;
+        console::attach(&self.context, name, width, height).await
+    }
+
+    /// What the console printed.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn console_log(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let entry = self.context.registry.get(name)?;
+        console::log(&self.context, &entry, name).await
+    }
+
+    /// Empties the console's log.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn clear_console_log(&self, name: &str) -> Result<(), Error> {
+        let entry = self.context.registry.get(name)?;
+        console::clear(&self.context, &entry, name).await
+    }
+
+    /// The directory of a container's logs. The container need not exist any more.
+    ///
+    /// # Errors
+    /// A name that no container can have.
+    pub fn log_dir(&self, name: &str) -> Result<PathBuf, Error> {
+        Ok(self.context.var.log_dir(InstanceName::parse(name)?.as_str()))
+    }
+}
+
+/// Refuses at once what the present state does not allow; the owner decides again.
+fn allowed(entry: &Entry, action: Action) -> Result<(), Error> {
+    match decide(&entry.state.borrow(), action) {
+        Decision::Refuse(refusal) => Err(Error::Refused(refusal)),
+        _ => Ok(()),
+    }
+}

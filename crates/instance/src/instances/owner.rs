@@ -1,0 +1,196 @@
+//! The task that owns a container: everything that changes it happens here, one after the other.
+//!
+//! ```text
+//!                 create                     start                init running
+//!   (absent) ───────────────▶ Stopped ─────────────▶ Starting ─────────────────▶ Running ◀──┐
+//!                               ▲  ▲                     │ failed: undo            │  │     │ unfreeze
+//!                               │  └─────────────────────┘                  freeze │  │     │
+//!                 init ended    │                                                  ▼  │   Frozen
+//!                               │◀───────────── Stopping ◀── stop ────────────────────┘
+//!                               │                                ▲
+//!                               └── Error (init lost) ── stop ───┘   init asked for a reboot: start again
+//! ```
+
+use super::context::Context;
+use super::registry::Entry;
+use super::stop::Afterwards;
+use super::view;
+use crate::Error;
+use api::instances::{InstancePatch, InstancePut};
+use model::names::InstanceName;
+use model::power::LastPower;
+use model::runtime::protocol::Exit;
+use model::state::{Action, Decision, InstanceState, decide};
+use std::sync::Arc;
+use store::instances::Instance as Record;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many requests may wait; more are refused as "busy".
+const QUEUE: usize = 32;
+
+/// Where the owner sends what came of a request.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What can be asked of an owner.
+pub(crate) enum Request {
+    /// Start it.
+    Start { reply: Reply<()> },
+    /// Tell init to end, or kill it. The end itself is told by the entry's counter of ends.
+    Stop { force: bool, afterwards: Afterwards, reply: Reply<()> },
+    /// Nobody waits for the orderly stop any more.
+    GiveUpStop,
+    /// Freeze it.
+    Freeze { reply: Reply<()> },
+    /// Let it go on.
+    Unfreeze { reply: Reply<()> },
+    /// Replace what can be changed.
+    Update { put: Box<InstancePut>, reply: Reply<()> },
+    /// Change what is given.
+    Patch { patch: Box<InstancePatch>, reply: Reply<()> },
+    /// A profile that it uses has changed.
+    Follow { reply: Reply<()> },
+    /// Give it another name.
+    Rename { name: InstanceName, reply: Reply<()> },
+    /// Remove it.
+    Delete { reply: Reply<()> },
+    /// Remember what it did before the host went down.
+    Power { power: LastPower, reply: Reply<()> },
+    /// Its init has ended.
+    Ended(Exit),
+    /// The keeper may have been replaced: see what is true.
+    Reconcile(Option<model::runtime::protocol::Kept>),
+}
+
+/// One container and the queue of what is to be done to it.
+pub(super) struct Owner {
+    pub(super) context: Arc<Context>,
+    pub(super) record: Record,
+    pub(super) afterwards: Afterwards,
+    /// It has been removed: there is nothing to own any more.
+    pub(super) gone: bool,
+    entry: Arc<Entry>,
+    requests: mpsc::Receiver<Request>,
+}
+
+impl Owner {
+    /// Makes the owner of a container and puts the container into the registry.
+    pub(super) fn adopt(context: &Arc<Context>, record: Record, state: InstanceState) -> Arc<Entry> {
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let view = view::instance(context, &record, &state);
+        let entry = Arc::new(Entry::new(view, state, sender));
+        context.registry.insert(record.name.as_str(), entry.clone());
+        let owner = Self {
+            context: context.clone(),
+            record,
+            afterwards: Afterwards::Usual,
+            gone: false,
+            entry: entry.clone(),
+            requests,
+        };
+        tokio::spawn(owner.run());
+        entry
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        self.record.name.as_str()
+    }
+
+    /// What others see of it.
+    pub(super) fn entry(&self) -> &Arc<Entry> {
+        &self.entry
+    }
+
+    /// Whether its state is such.
+    pub(super) fn state_is(&self, test: impl FnOnce(&InstanceState) -> bool) -> bool {
+        test(&self.entry.state.borrow())
+    }
+
+    /// Shows a new state.
+    pub(super) fn set_state(&self, state: InstanceState) {
+        self.entry.set_view(view::instance(&self.context, &self.record, &state));
+        self.entry.state.send_replace(state);
+    }
+
+    /// Shows the record as it is now.
+    pub(super) fn refresh_view(&self) {
+        let state = self.entry.state.borrow().clone();
+        self.entry.set_view(view::instance(&self.context, &self.record, &state));
+    }
+
+    /// Refuses what the present state does not allow.
+    pub(super) fn allow(&self, action: Action) -> Result<Decision, Error> {
+        match decide(&self.entry.state.borrow(), action) {
+            Decision::Refuse(refusal) => Err(Error::Refused(refusal)),
+            decision => Ok(decision),
+        }
+    }
+
+    async fn run(mut self) {
+        while let Some(request) = self.requests.recv().await {
+            self.serve(request).await;
+            if self.gone {
+                return;
+            }
+        }
+    }
+
+    async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Start { reply } => answer(reply, self.serve_start().await),
+            Request::Stop { force, afterwards, reply } => {
+                answer(reply, self.serve_stop(force, afterwards).await);
+            }
+            Request::GiveUpStop => self.give_up_stop(),
+            Request::Freeze { reply } => answer(reply, self.serve_freeze().await),
+            Request::Unfreeze { reply } => answer(reply, self.serve_unfreeze().await),
+            Request::Update { put, reply } => answer(reply, self.update(*put).await),
+            Request::Patch { patch, reply } => answer(reply, self.patch(*patch).await),
+            Request::Follow { reply } => answer(reply, self.follow_profiles()),
+            Request::Rename { name, reply } => answer(reply, self.serve_rename(name).await),
+            Request::Delete { reply } => answer(reply, self.serve_delete().await),
+            Request::Power { power, reply } => answer(reply, self.record_power(power).await),
+            Request::Ended(exit) => self.ended(exit).await,
+            Request::Reconcile(kept) => self.reconcile(kept).await,
+        }
+    }
+
+    async fn serve_start(&mut self) -> Result<(), Error> {
+        match self.allow(Action::Start)? {
+            Decision::Instead(Action::Unfreeze) => self.unfreeze().await,
+            _ => self.start().await,
+        }
+    }
+
+    async fn serve_stop(&mut self, force: bool, afterwards: Afterwards) -> Result<(), Error> {
+        match self.allow(Action::Stop { force })? {
+            Decision::Join => Ok(()),
+            _ => self.begin_stop(force, afterwards).await,
+        }
+    }
+
+    async fn serve_freeze(&mut self) -> Result<(), Error> {
+        self.allow(Action::Freeze)?;
+        self.freeze().await
+    }
+
+    async fn serve_unfreeze(&mut self) -> Result<(), Error> {
+        self.allow(Action::Unfreeze)?;
+        self.unfreeze().await
+    }
+
+    async fn serve_rename(&mut self, name: InstanceName) -> Result<(), Error> {
+        self.allow(Action::Rename)?;
+        self.rename(name).await
+    }
+
+    async fn serve_delete(&mut self) -> Result<(), Error> {
+        self.allow(Action::Delete)?;
+        self.delete().await
+    }
+}
+
+/// Whoever asked may have gone away; the work is done all the same.
+fn answer<T>(reply: Reply<T>, result: Result<T, Error>) {
+    let _ = reply.send(result);
+}

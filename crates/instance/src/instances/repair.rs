@@ -1,0 +1,215 @@
+//! What a daemon finds when it starts: containers that run, containers that ended meanwhile, and
+//! work that a `kill -9` interrupted.
+
+use super::Instances;
+use super::context::Context;
+use super::live::Live;
+use super::owner::{Owner, Request};
+use crate::Error;
+use crate::journal::{self, Entry as Journal};
+use crate::keeper::{Keeper, Notice};
+use container::cgroup::Cgroup;
+use model::IdMap;
+use model::names::{InstanceName, PoolName};
+use model::runtime::protocol::{EventBody, Exit, Kept};
+use model::state::InstanceState;
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::instances::Instance as Record;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Finishes or undoes what was interrupted, before any container is loaded.
+pub(crate) async fn interrupted(context: &Context) -> Result<(), Error> {
+    for (id, entry) in journal::interrupted(&context.store).await? {
+        let Some(entry) = entry else {
+            tracing::error!(%id, "an entry of the journal cannot be read; it is left alone");
+            continue;
+        };
+        tracing::info!(?entry, "repairing what was interrupted");
+        match repair(context, entry).await {
+            Ok(()) => journal::give_up(context.store.clone(), id).await,
+            // It stays in the journal: the next start tries again.
+            Err(error) => tracing::error!(%id, error = %error.story(), "cannot repair"),
+        }
+    }
+    Ok(())
+}
+
+async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
+    match entry {
+        Journal::Create { name, pool } => {
+            if find(context, &name).await?.is_none() {
+                remove_volume(context, &pool, &name).await?;
+            }
+        }
+        Journal::Delete { name, pool } => {
+            remove_volume(context, &pool, &name).await?;
+            let gone = name.clone();
+            match context.store.write(move |tx| store::instances::delete(tx, &gone)).await {
+                Ok(()) | Err(store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            // Logs of what is gone are of no use; that some stay does no harm.
+            let _ = tokio::fs::remove_dir_all(context.var.log_dir(name.as_str())).await;
+        }
+        Journal::Rename { from, to, pool } => {
+            let pool = context.pools.usable(&pool)?;
+            let (wanted, other) = if find(context, &to).await?.is_some() { (to, from) } else { (from, to) };
+            if !pool.containers().await?.contains(&wanted) {
+                pool.rename_container(&other, &wanted).await?;
+            }
+        }
+        Journal::Import { fingerprint } => {
+            if context.images.get(fingerprint.as_str()).is_err() {
+                context.images.remove(&fingerprint).await?;
+            }
+        }
+        Journal::Remove { fingerprint } => context.images.remove(&fingerprint).await?,
+    }
+    Ok(())
+}
+
+async fn find(context: &Context, name: &InstanceName) -> Result<Option<Record>, Error> {
+    let name = name.clone();
+    Ok(context.store.read(move |conn| store::instances::find(conn, &name)).await?)
+}
+
+async fn remove_volume(context: &Context, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
+    context.pools.usable(pool)?.delete_container(name).await?;
+    Ok(())
+}
+
+impl Instances {
+    /// Loads every container and finds out what it does.
+    pub(crate) async fn load(&self) -> Result<(), Error> {
+        let context = &self.context;
+        let records = context.store.read(store::instances::list).await?;
+        let mut kept: HashMap<String, Kept> =
+            context.keeper.list().await?.into_iter().map(|kept| (kept.name.clone(), kept)).collect();
+        for record in records {
+            let kept = kept.remove(record.name.as_str());
+            let entry = Owner::adopt(context, record, InstanceState::Stopped);
+            if kept.is_some() {
+                entry.tell(Request::Reconcile(kept)).await;
+            }
+        }
+        for stranger in kept.into_values() {
+            // A container whose record is gone: nobody could ever reach it again.
+            tracing::warn!(name = stranger.name, pid = stranger.pid, "ending a container that has no record");
+            end_stranger(&context.keeper, &stranger).await;
+        }
+        Ok(())
+    }
+
+    /// Passes on what the keeper tells, for as long as there is one.
+    pub(crate) async fn listen(self, mut notices: UnboundedReceiver<Notice>) {
+        while let Some(notice) = notices.recv().await {
+            match notice {
+                Notice::Event(EventBody::Exited { name, exit }) => {
+                    if let Ok(entry) = self.context.registry.get(&name) {
+                        entry.tell(Request::Ended(exit)).await;
+                    }
+                }
+                Notice::Event(EventBody::ExecEnded { session, status }) => {
+                    self.context.sessions.ended(session, status);
+                }
+                Notice::Lost => {}
+                Notice::Back { replaced } => {
+                    if replaced {
+                        self.context.sessions.lost();
+                    }
+                    self.reconcile_all().await;
+                }
+            }
+        }
+    }
+
+    async fn reconcile_all(&self) {
+        let kept = match self.context.keeper.list().await {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot ask the keeper what runs");
+                return;
+            }
+        };
+        let mut kept: HashMap<String, Kept> =
+            kept.into_iter().map(|kept| (kept.name.clone(), kept)).collect();
+        for entry in self.context.registry.all() {
+            let kept = kept.remove(&entry.view().name);
+            entry.tell(Request::Reconcile(kept)).await;
+        }
+    }
+}
+
+async fn end_stranger(keeper: &Keeper, stranger: &Kept) {
+    if stranger.exit.is_none() {
+        if stranger.starting {
+            let _ = keeper.abort(&stranger.name).await;
+        } else if let Ok(handles) = keeper.handles(&stranger.name).await {
+            use std::os::fd::AsFd as _;
+            let _ = sys::pidfd::send_signal(handles.pidfd.as_fd(), 9);
+        }
+    }
+    let _ = keeper.forget(&stranger.name).await;
+}
+
+impl Owner {
+    /// Believes the keeper about this container.
+    pub(super) async fn reconcile(&mut self, kept: Option<Kept>) {
+        match kept {
+            Some(Kept { exit: Some(exit), .. }) => self.ended(exit).await,
+            Some(Kept { starting: true, .. }) => {
+                // Whoever began this start is gone.
+                if let Err(error) = self.context.keeper.abort(self.name()).await {
+                    tracing::warn!(
+                        instance = self.name(),
+                        error = &error as &dyn std::error::Error,
+                        "cannot end a start"
+                    );
+                }
+            }
+            Some(kept) if self.entry().live().is_some_and(|live| live.pid == kept.pid) => {}
+            Some(kept) => self.take_over(&kept).await,
+            None if self.entry().live().is_some() => self.ended(Exit::Unknown).await,
+            None => {}
+        }
+    }
+
+    /// A container that runs and was started by an earlier daemon.
+    async fn take_over(&mut self, kept: &Kept) {
+        match self.open_live(kept).await {
+            Ok(live) => {
+                let frozen = live.cgroup.frozen().unwrap_or(false);
+                let pid = live.pid;
+                self.entry().set_live(Some(Arc::new(live)));
+                self.set_state(if frozen {
+                    InstanceState::Frozen { pid }
+                } else {
+                    InstanceState::Running { pid }
+                });
+                tracing::info!(instance = self.name(), pid, frozen, "container runs");
+            }
+            Err(error) => {
+                tracing::error!(instance = self.name(), error = %error.story(), "a running container cannot be explained");
+                self.set_state(InstanceState::Error { reason: error.story() });
+            }
+        }
+    }
+
+    async fn open_live(&self, kept: &Kept) -> Result<Live, Error> {
+        let handles = self.context.keeper.handles(self.name()).await?;
+        let idmap = match self.record.config.get("volatile.idmap.current") {
+            Some(text) => Some(IdMap::from_json(text)?).filter(|map| !map.is_privileged()),
+            None => None,
+        };
+        let cgroup = Cgroup::open(self.context.platform.layout(), &kept.cgroup).map_err(Error::Cgroup)?;
+        Ok(Live {
+            pid: kept.pid,
+            pidfd: handles.pidfd,
+            netns: handles.netns,
+            devpts: handles.devpts,
+            cgroup,
+            idmap,
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! Start: from a stopped container to an init that runs.
+
+use super::gate;
+use super::live::Live;
+use super::owner::Owner;
+use crate::compose::{Facts, compose};
+use crate::devices::{disk, nic};
+use crate::instances::context::Context;
+use crate::steps::Steps;
+use crate::{Error, keeper};
+use api::{Config, Time};
+use container::cgroup::Cgroup;
+use model::IdMap;
+use model::expand::Checked;
+use model::idmap::{Allocation, Taken, for_container};
+use model::power::LastPower;
+use model::runtime::spec::ContainerSpec;
+use model::state::InstanceState;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+/// What is put together before anything is done.
+struct Prepared {
+    spec: ContainerSpec,
+    nics: Vec<nic::Plan>,
+    idmap: Option<IdMap>,
+    seccomp: Option<std::os::fd::OwnedFd>,
+    /// Keys of the container's own configuration that change with this start.
+    changes: Config,
+}
+
+impl Owner {
+    /// Starts it; on failure it is stopped again and nothing of the attempt remains.
+    pub(super) async fn start(&mut self) -> Result<(), Error> {
+        self.set_state(InstanceState::Starting);
+        // The server of a stopped container's files must not outlive its being stopped.
+        self.entry().set_live(None);
+        match self.start_steps().await {
+            Ok(live) => {
+                let pid = live.pid;
+                self.entry().set_live(Some(Arc::new(live)));
+                self.set_state(InstanceState::Running { pid });
+                self.context.tell("container-started", self.name());
+                Ok(())
+            }
+            Err(error) => {
+                self.set_state(InstanceState::Stopped);
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_steps(&mut self) -> Result<Live, Error> {
+        let name = self.name().to_owned();
+        let context = self.context.clone();
+        let mut steps = Steps::new(&name);
+        let checked = steps.run("start:check", async { gate::read(&self.expanded()) }).await?;
+        let mut prepared = steps.run("start:prepare", self.prepare(&checked)).await?;
+        let seccomp = prepared.seccomp.take();
+        let spec = prepared.spec.clone();
+        let cgroup_path = spec.cgroup.path.clone();
+        let cloned =
+            steps.run("start:clone", async { Ok(context.keeper.start(spec, seccomp).await?) }).await?;
+        steps.undo("start:clone", abandon(context.clone(), name.clone()));
+        steps
+            .run("start:network", async {
+                for plan in &prepared.nics {
+                    context.networks.plug(plan, cloned.netns.as_fd()).await?;
+                }
+                Ok(())
+            })
+            .await?;
+        let started = steps.run("start:init", async { Ok(context.keeper.proceed(&name).await?) }).await?;
+        let live = steps
+            .run("start:open", async {
+                Ok(Live {
+                    pid: started.pid,
+                    pidfd: cloned.pidfd,
+                    netns: cloned.netns,
+                    devpts: started.devpts,
+                    cgroup: Cgroup::open(context.platform.layout(), &cgroup_path).map_err(Error::Cgroup)?,
+                    idmap: prepared.idmap.clone(),
+                })
+            })
+            .await?;
+        let changes = std::mem::take(&mut prepared.changes);
+        steps.run("start:record", self.record_start(changes)).await?;
+        steps.keep();
+        Ok(live)
+    }
+
+    /// Everything that can be done before there is a process.
+    async fn prepare(&mut self, checked: &Checked) -> Result<Prepared, Error> {
+        let mut changes = Config::new();
+        let allocation = if checked.config.privileged { None } else { Some(self.allocate_ids(checked)?) };
+        if let Some(own) = allocation.as_ref().and_then(|allocation| allocation.own) {
+            changes.insert("volatile.idmap.base".to_owned(), own.base.to_string());
+        }
+        let idmap = allocation.map(|allocation| allocation.map);
+        let home = self.context.pools.container(&self.record.pool, &self.record.name)?;
+        let idmapped = self.fit_owners(&home, idmap.as_ref(), &mut changes).await?;
+        self.apply_templates(&home, if idmapped { None } else { idmap.as_ref() }, &mut changes).await?;
+        let logs = self.prepare_logs().await?;
+        let mut config = self.record.config.clone();
+        for (key, value) in nic::missing_keys(&checked.devices, &config, || self.context.random()) {
+            config.insert(key.clone(), value.clone());
+            changes.insert(key, value);
+        }
+        let nics = nic::plan(&checked.devices, &config)?;
+        let seccomp = self.context.filters.program(&checked.config.syscalls)?;
+        let spec = compose(Facts {
+            name: self.name().to_owned(),
+            idmap: idmap.clone(),
+            nesting: checked.config.nesting,
+            environment: checked.config.environment.iter().cloned().collect(),
+            rootfs: home.join("rootfs"),
+            idmapped,
+            rootfs_read_only: checked.root.1.readonly,
+            disks: disk::mounts(&checked.devices)?,
+            nics: nics.iter().map(|nic| nic.inside.to_string()).collect(),
+            cgroup_base: self.context.var.cgroup_base(),
+            console_log: logs.join("console.log"),
+            seccomp: seccomp.is_some(),
+            personality: self.context.platform.personality(self.record.architecture),
+        });
+        tokio::fs::write(logs.join("lxc.conf"), describe(&spec)).await.map_err(|source| Error::Path {
+            doing: "write",
+            path: logs.join("lxc.conf"),
+            source,
+        })?;
+        changes.insert("volatile.idmap.next".to_owned(), json(idmap.as_ref()));
+        changes.insert("volatile.idmap.current".to_owned(), json(idmap.as_ref()));
+        Ok(Prepared { spec, nics, idmap, seccomp, changes })
+    }
+
+    fn allocate_ids(&self, checked: &Checked) -> Result<Allocation, Error> {
+        let kept = self.record.config.get("volatile.idmap.base").and_then(|base| base.parse().ok());
+        let taken = taken_ids(&self.context, self.name());
+        for_container(self.context.platform.idmap(), &checked.config.idmapping, kept, &taken)
+            .map_err(Error::Idmap)
+    }
+
+    /// Makes the owners on disk what the mount needs. True: the mount maps ids, so they are the
+    /// container's own; false: they are the host's.
+    async fn fit_owners(
+        &mut self,
+        home: &std::path::Path,
+        idmap: Option<&IdMap>,
+        changes: &mut Config,
+    ) -> Result<bool, Error> {
+        const KEY: &str = "volatile.last_state.idmap";
+        let on_disk = match self.record.config.get(KEY) {
+            Some(text) if !text.is_empty() => {
+                Some(IdMap::from_json(text)?).filter(|map| !map.is_privileged())
+            }
+            _ => None,
+        };
+        let platform = self.context.platform.clone();
+        let (rootfs, wanted) = (home.join("rootfs"), idmap.cloned());
+        let (maps, target) = tokio::task::spawn_blocking(move || {
+            let maps = wanted.is_some() && platform.maps_ids(&rootfs)?;
+            let target = if maps { None } else { wanted };
+            if on_disk != target {
+                // Ids that were shifted before a crash are outside the old map: shifting again is
+                // harmless.
+                storage::tree::shift(&rootfs, on_disk.as_ref(), target.as_ref())
+                    .map_err(storage::Error::from)?;
+            }
+            Ok::<_, Error>((maps, target))
+        })
+        .await
+        .map_err(|_| Error::Shutdown)??;
+        changes.insert(KEY.to_owned(), json(target.as_ref()));
+        Ok(maps)
+    }
+
+    async fn record_start(&mut self, mut changes: Config) -> Result<(), Error> {
+        changes.insert(model::power::KEY.to_owned(), LastPower::Running.value().to_owned());
+        changes.insert("volatile.apply_template".to_owned(), String::new());
+        self.record.last_used_at = Time::now();
+        self.save_keys(changes).await
+    }
+
+    async fn prepare_logs(&self) -> Result<std::path::PathBuf, Error> {
+        let logs = self.context.var.log_dir(self.name());
+        let (dir, name) = (logs.clone(), self.name().to_owned());
+        tokio::task::spawn_blocking(move || {
+            crate::var::directory(&dir, 0o700)?;
+            let log = dir.join("lxc.log");
+            // The first start has none.
+            let _ = std::fs::rename(&log, dir.join("lxc.log.old"));
+            let line = format!("{} {name} starts\n", Time::now());
+            std::fs::write(&log, line).map_err(|source| Error::Path { doing: "write", path: log, source })
+        })
+        .await
+        .map_err(|_| Error::Shutdown)??;
+        Ok(logs)
+    }
+}
+
+/// Ends whatever a start that failed has left, in either of its two halves.
+async fn abandon(context: Arc<Context>, name: String) {
+    if context.keeper.abort(&name).await.is_ok() {
+        return;
+    }
+    if let Ok(handles) = context.keeper.handles(&name).await {
+        let keeper::Handles { pidfd, .. } = handles;
+        if let Err(error) = sys::pidfd::send_signal(pidfd.as_fd(), 9) {
+            tracing::warn!(instance = name, %error, "cannot kill what a failed start has left");
+        }
+    }
+}
+
+/// The ids of other isolated containers.
+fn taken_ids(context: &Context, except: &str) -> Vec<Taken> {
+    let others = context.registry.all();
+    others
+        .iter()
+        .map(|entry| entry.view())
+        .filter(|view| view.name != except)
+        .filter_map(|view| {
+            let base = view.config.get("volatile.idmap.base")?.parse().ok()?;
+            let size = view.expanded_config.get("security.idmap.size");
+            Some(Taken { base, size: size.and_then(|size| size.parse().ok()).unwrap_or(65536) })
+        })
+        .collect()
+}
+
+fn json(idmap: Option<&IdMap>) -> String {
+    idmap.map_or_else(|| "[]".to_owned(), IdMap::to_json)
+}
+
+/// The specification for people who look for what a container was given.
+fn describe(spec: &ContainerSpec) -> String {
+    serde_json::to_string_pretty(spec).unwrap_or_default()
+}

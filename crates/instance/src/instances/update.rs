@@ -1,0 +1,142 @@
+//! Update and patch: another configuration, checked as a whole before anything changes.
+
+use super::gate;
+use super::owner::Owner;
+use super::view;
+use crate::Error;
+use api::Config;
+use api::instances::{InstancePatch, InstancePut};
+use model::arch::Architecture;
+use model::expand::{Expanded, expand};
+use model::power::LastPower;
+use store::instances::{Instance as Record, Update};
+
+impl Owner {
+    /// Replaces everything that can be changed.
+    pub(super) async fn update(&mut self, put: InstancePut) -> Result<(), Error> {
+        if !put.restore.is_empty() {
+            return Err(Error::not_found("Snapshot", &put.restore));
+        }
+        let mut record = self.record.clone();
+        record.architecture = parse(&put.architecture, record.architecture)?;
+        record.config = set_only(put.config);
+        record.devices = put.devices;
+        record.ephemeral = put.ephemeral;
+        record.profiles = gate::profiles(&self.context, &put.profiles.unwrap_or_default())?;
+        record.description = put.description;
+        self.replace(record).await
+    }
+
+    /// Changes what is given: keys one by one, devices each as a whole.
+    pub(super) async fn patch(&mut self, patch: InstancePatch) -> Result<(), Error> {
+        if patch.restore.is_some() {
+            return Err(Error::Unsupported {
+                subject: "PATCH".to_owned(),
+                feature: "restoring snapshots",
+                hint: "use PUT",
+            });
+        }
+        let mut record = self.record.clone();
+        record.architecture = parse(patch.architecture.as_deref().unwrap_or_default(), record.architecture)?;
+        if let Some(config) = patch.config {
+            record.config.extend(config);
+            record.config = set_only(record.config);
+        }
+        record.devices.extend(patch.devices.unwrap_or_default());
+        record.ephemeral = patch.ephemeral.unwrap_or(record.ephemeral);
+        if let Some(profiles) = patch.profiles {
+            record.profiles = gate::profiles(&self.context, &profiles)?;
+        }
+        record.description = patch.description.unwrap_or(record.description);
+        self.replace(record).await
+    }
+
+    /// A profile has changed: show what that comes to, or say why it cannot be used.
+    pub(super) fn follow_profiles(&mut self) -> Result<(), Error> {
+        self.refresh_view();
+        gate::check(&self.context, &self.expanded()).map(drop)
+    }
+
+    async fn replace(&mut self, record: Record) -> Result<(), Error> {
+        let layers = self.context.profiles.layers(&record.profiles);
+        let expanded =
+            expand((&record.config, &record.devices), layers.iter().map(|p| (&p.config, &p.devices)));
+        let checked = gate::check(&self.context, &expanded)?;
+        let (old, new) = (self.record.pool.clone(), gate::pool(&checked)?);
+        if old != new {
+            return Err(Error::InUse {
+                what: "Storage pool",
+                name: old.to_string(),
+                by: format!("the container {:?}, whose files cannot change pools this way", self.name()),
+            });
+        }
+        let before = self.entry().view();
+        self.save(record).await?;
+        let after = self.entry().view();
+        if before.expanded_devices != after.expanded_devices {
+            self.context.networks.forget(&before).await;
+            self.context.networks.announce(&after).await;
+        }
+        self.context.tell("container-updated", self.name());
+        Ok(())
+    }
+
+    /// Stores a record and shows it.
+    pub(super) async fn save(&mut self, record: Record) -> Result<(), Error> {
+        let (name, used) = (record.name.clone(), record.last_used_at);
+        let update = Update {
+            architecture: record.architecture,
+            ephemeral: record.ephemeral,
+            description: record.description.clone(),
+            config: record.config.clone(),
+            devices: record.devices.clone(),
+            profiles: record.profiles.clone(),
+        };
+        let write = self.context.store.write(move |tx| {
+            store::instances::update(tx, &name, &update)?;
+            store::instances::set_last_used(tx, &name, used)
+        });
+        write.await?;
+        self.record = record;
+        self.refresh_view();
+        Ok(())
+    }
+
+    /// Sets keys of its own configuration; empty values unset.
+    pub(super) async fn save_keys(&mut self, changes: Config) -> Result<(), Error> {
+        let mut record = self.record.clone();
+        record.config.extend(changes);
+        record.config = set_only(record.config);
+        self.save(record).await
+    }
+}
+
+impl Owner {
+    /// Local configuration on top of the profiles.
+    pub(super) fn expanded(&self) -> Expanded {
+        view::expanded(&self.context, &self.record)
+    }
+
+    /// Remembers whether it ran.
+    pub(super) async fn record_power(&mut self, power: LastPower) -> Result<(), Error> {
+        let changes = Config::from([(model::power::KEY.to_owned(), power.value().to_owned())]);
+        self.save_keys(changes).await
+    }
+}
+
+/// An empty value is the same as none.
+fn set_only(mut config: Config) -> Config {
+    config.retain(|_, value| !value.is_empty());
+    config
+}
+
+fn parse(wanted: &str, present: Architecture) -> Result<Architecture, Error> {
+    if wanted.is_empty() {
+        return Ok(present);
+    }
+    Architecture::parse(wanted).map_err(|error| Error::Unknown {
+        field: "architecture",
+        value: error.name,
+        allowed: "x86_64, i686, aarch64, armv7l, ppc64le, s390x, …",
+    })
+}

@@ -1,0 +1,38 @@
+//! A container as clients see it: its record, expanded, with its state.
+
+use super::context::Context;
+use api::instances::Instance;
+use model::expand::{Expanded, expand};
+use model::state::InstanceState;
+use store::instances::Instance as Record;
+
+/// Local configuration on top of the profiles, in order. A profile that is gone counts as empty.
+pub(super) fn expanded(context: &Context, record: &Record) -> Expanded {
+    let profiles = context.profiles.layers(&record.profiles);
+    expand((&record.config, &record.devices), profiles.iter().map(|p| (&p.config, &p.devices)))
+}
+
+/// The whole object.
+pub(super) fn instance(context: &Context, record: &Record, state: &InstanceState) -> Instance {
+    let Expanded { config, devices } = expanded(context, record);
+    let status = state.status();
+    Instance {
+        architecture: record.architecture.name().to_owned(),
+        config: record.config.clone(),
+        devices: record.devices.clone(),
+        ephemeral: record.ephemeral,
+        profiles: record.profiles.iter().map(ToString::to_string).collect(),
+        stateful: record.stateful,
+        description: record.description.clone(),
+        created_at: record.created_at,
+        expanded_config: config,
+        expanded_devices: devices,
+        name: record.name.to_string(),
+        status: status.text().to_owned(),
+        status_code: status,
+        last_used_at: record.last_used_at,
+        location: "none".to_owned(),
+        kind: "container".to_owned(),
+        project: "default".to_owned(),
+    }
+}

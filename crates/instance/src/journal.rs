@@ -1,0 +1,64 @@
+//! What is under way, written down before it begins, so that a start-up can finish or undo what a
+//! `kill -9` interrupted.
+
+use crate::Error;
+use model::names::{Fingerprint, InstanceName, PoolName};
+use serde::{Deserialize, Serialize};
+use store::Store;
+use store::journal::JournalId;
+
+/// One piece of work of several steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Entry {
+    /// A container is made: undone when it has no record.
+    Create { name: InstanceName, pool: PoolName },
+    /// A container is removed: finished.
+    Delete { name: InstanceName, pool: PoolName },
+    /// A container gets another name: the record decides which.
+    Rename { from: InstanceName, to: InstanceName, pool: PoolName },
+    /// Image files are put into place: undone when there is no record.
+    Import { fingerprint: Fingerprint },
+    /// An image is removed: finished.
+    Remove { fingerprint: Fingerprint },
+}
+
+impl Entry {
+    /// What is done, for people who read the table.
+    const fn verb(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Delete { .. } => "delete",
+            Self::Rename { .. } => "rename",
+            Self::Import { .. } => "import",
+            Self::Remove { .. } => "remove",
+        }
+    }
+
+    /// What it is done to, likewise.
+    fn subject(&self) -> String {
+        match self {
+            Self::Create { name, .. } | Self::Delete { name, .. } => name.to_string(),
+            Self::Rename { from, .. } => from.to_string(),
+            Self::Import { fingerprint } | Self::Remove { fingerprint } => fingerprint.to_string(),
+        }
+    }
+}
+
+/// Writes down that work begins; the number ends it.
+pub(crate) async fn begin(store: &Store, entry: Entry) -> Result<JournalId, Error> {
+    Ok(store.write(move |tx| store::journal::begin(tx, entry.verb(), &entry.subject(), &entry)).await?)
+}
+
+/// The work was undone.
+pub(crate) async fn give_up(store: Store, id: JournalId) {
+    if let Err(error) = store.write(move |tx| store::journal::end(tx, id)).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot end an entry of the journal");
+    }
+}
+
+/// Everything that was interrupted.
+pub(crate) async fn interrupted(store: &Store) -> Result<Vec<(JournalId, Option<Entry>)>, Error> {
+    let rows = store.read(store::journal::list).await?;
+    Ok(rows.into_iter().map(|row| (row.id, serde_json::from_value(row.detail).ok())).collect())
+}
