@@ -69,9 +69,9 @@ impl Architecture {
     #[must_use]
     pub const fn aliases(self) -> &'static [&'static str] {
         match self {
-            Self::I686 => &["i386", "386", "i486", "i586", "x86"],
+            Self::I686 => &["i386", "386"],
             Self::X86_64 => &["amd64"],
-            Self::Armv7l => &["armhf", "armel", "arm", "armv6l", "armv8l"],
+            Self::Armv7l => &["armhf", "armel", "arm"],
             Self::Aarch64 => &["arm64"],
             Self::Ppc => &["powerpc"],
             Self::Ppc64 => &["powerpc64"],

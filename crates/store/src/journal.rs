@@ -2,6 +2,9 @@
 //!
 //! An entry is made before the first step and removed after the last. What is still there when
 //! the daemon starts was cut short, and says what has to be cleaned up or finished.
+//!
+//! [`crate::Store::write_lazy`] is enough to begin: entries are for daemons that were killed. The
+//! end belongs into the same write as the record that the work leads to.
 
 use crate::row::{json, touched};
 use crate::{Conn, Kind, Result, Tx};

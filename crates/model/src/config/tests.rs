@@ -1,3 +1,5 @@
+//! Tests of the tables of keys and of what is read off them.
+
 use super::*;
 use crate::Architecture;
 use crate::power::LastPower;

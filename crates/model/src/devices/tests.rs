@@ -1,3 +1,5 @@
+//! Tests of every kind of device, good and bad.
+
 use super::*;
 use crate::units::{BitRate, Bytes, DiskRate};
 use proptest::prelude::*;

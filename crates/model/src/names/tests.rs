@@ -1,3 +1,5 @@
+//! Tests of the rules for names and of generated ones.
+
 use super::generate::{MOODS, THINGS};
 use super::*;
 use proptest::prelude::*;

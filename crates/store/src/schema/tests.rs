@@ -1,3 +1,5 @@
+//! Tests of every step of the schema on databases with content.
+
 use super::{Step, steps::STEPS, update, update_with, version};
 use crate::Error;
 use rusqlite::Connection;

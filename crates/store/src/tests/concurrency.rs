@@ -1,3 +1,5 @@
+//! Many at once: batches, failures in them, closing.
+
 use super::{container, name, open, with_pool};
 use crate::{Error, instances, journal, server_config};
 use std::sync::mpsc::channel;

@@ -1,3 +1,5 @@
+//! What is left after a kill, a cut log, damage; and who can read it.
+
 use super::{container, name, open, with_pool};
 use crate::{Error, Store, instances, journal};
 use std::os::unix::fs::PermissionsExt as _;

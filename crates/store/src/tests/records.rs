@@ -1,3 +1,5 @@
+//! Every group of records: stored, found, changed, refused.
+
 use super::{container, name, open, pool, with_pool};
 use crate::{
     Error, Kind, aliases, images, instances, journal, networks, pools, profiles, server_config, volumes,
