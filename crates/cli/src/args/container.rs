@@ -1,0 +1,199 @@
+//! Arguments of the commands about containers as a whole.
+
+use super::FormatArg;
+use clap::Args;
+
+/// Arguments of `init` and `launch`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc launch debian/12 first\n  lxc launch debian/12 first -c limits.memory=512MB -p default -p web\n  lxc init 75182b1241be second --ephemeral\n  lxc launch debian/12            (the server invents a name)"
+)]
+pub(crate) struct CreateArgs {
+    /// Alias or fingerprint of the image
+    #[arg(value_name = "[REMOTE:]IMAGE")]
+    pub(crate) image: String,
+    /// Name of the new container
+    #[arg(value_name = "[REMOTE:][NAME]")]
+    pub(crate) name: Option<String>,
+    /// Configuration of the new container
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub(crate) config: Vec<String>,
+    /// Profile to apply instead of "default"
+    #[arg(short, long, value_name = "PROFILE")]
+    pub(crate) profile: Vec<String>,
+    /// Apply no profile at all
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) no_profiles: bool,
+    /// Delete the container when it stops
+    #[arg(short, long)]
+    pub(crate) ephemeral: bool,
+    /// Network to connect eth0 to
+    #[arg(short, long, value_name = "NETWORK")]
+    pub(crate) network: Option<String>,
+    /// Storage pool to put it in
+    #[arg(short, long, value_name = "POOL")]
+    pub(crate) storage: Option<String>,
+    /// Size of the container, such as t2.micro or c2-m4
+    #[arg(short = 't', long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Filters (all must match):
+  web                      name matches the expression ^web$, or begins with web
+  '.*web.*'                name matches the expression
+  security.privileged=true configuration key, from the profiles too, matches
+  s.privileged=true        parts of a key may be shortened
+  status=running           shorthands: status, type, architecture
+
+Columns:
+  4 IPv4 addresses   6 IPv6 addresses  a architecture  b storage pool
+  c creation date    d description     l last used     n name
+  N processes        p process id      P profiles      s state
+  S snapshots        t persistent or ephemeral         L location
+  key[:HEADER[:width]]  any configuration key with a dot in it; width -1 is
+                        unlimited, 0 is that of the header
+
+Examples:
+  lxc list
+  lxc list --fast web
+  lxc list -c ns4,volatile.eth0.hwaddr:MAC
+  lxc list status=running --format csv")]
+pub(crate) struct ListArgs {
+    /// Server, and which containers
+    #[arg(value_name = "[REMOTE:] FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Columns to show [default: ns46tS]
+    #[arg(short, long)]
+    pub(crate) columns: Option<String>,
+    /// Show only what is quick to find out: columns nsacPt
+    #[arg(long)]
+    pub(crate) fast: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+/// Arguments of `info`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  lxc info              (the server)\n  lxc info first\n  lxc info first --show-log"
+)]
+pub(crate) struct InfoArgs {
+    /// The container; without it, the server
+    #[arg(value_name = "[REMOTE:][CONTAINER]")]
+    pub(crate) name: Option<String>,
+    /// Show the container's log too
+    #[arg(long)]
+    pub(crate) show_log: bool,
+}
+
+/// Arguments of `start` and `pause`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc start first\n  lxc start first second third\n  lxc pause --all"
+)]
+pub(crate) struct StateArgs {
+    /// The containers
+    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) names: Vec<String>,
+    /// All containers of the server
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `stop` and `restart`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc stop first\n  lxc stop first --timeout 30\n  lxc stop first second --force\n  lxc restart --all"
+)]
+pub(crate) struct StopArgs {
+    /// The containers
+    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) names: Vec<String>,
+    /// All containers of the server
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Kill instead of asking
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Seconds to wait for an orderly stop; -1 waits as long as it takes
+    #[arg(long, default_value_t = -1, allow_negative_numbers = true, value_name = "SECONDS")]
+    pub(crate) timeout: i64,
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc delete first\n  lxc delete --force first second\n  lxc delete -i first"
+)]
+pub(crate) struct DeleteArgs {
+    /// The containers
+    #[arg(required = true, value_name = "[REMOTE:]CONTAINER")]
+    pub(crate) names: Vec<String>,
+    /// Stop what runs, by force, before deleting it
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Ask before each deletion
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+}
+
+/// Arguments of `copy`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc copy first second\n  lxc copy first second -c limits.cpu=2 --ephemeral"
+)]
+pub(crate) struct CopyArgs {
+    /// The container to copy
+    #[arg(value_name = "[REMOTE:]SOURCE")]
+    pub(crate) source: String,
+    /// Name of the copy
+    #[arg(value_name = "[REMOTE:][NAME]")]
+    pub(crate) target: Option<String>,
+    /// Configuration of the copy
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub(crate) config: Vec<String>,
+    /// Profile to apply besides those of the source
+    #[arg(short, long, value_name = "PROFILE")]
+    pub(crate) profile: Vec<String>,
+    /// Apply no profile at all
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) no_profiles: bool,
+    /// Delete the copy when it stops
+    #[arg(short, long)]
+    pub(crate) ephemeral: bool,
+    /// Leave the snapshots behind
+    #[arg(long, alias = "instance-only")]
+    pub(crate) container_only: bool,
+}
+
+/// Arguments of `move`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true, after_help = "Examples:\n  lxc move first second")]
+pub(crate) struct MoveArgs {
+    /// The container to move
+    #[arg(value_name = "[REMOTE:]CONTAINER")]
+    pub(crate) source: String,
+    /// Where to
+    #[arg(value_name = "[REMOTE:]NAME")]
+    pub(crate) target: String,
+}
+
+/// Arguments of `rename`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true, after_help = "Examples:\n  lxc rename first second")]
+pub(crate) struct RenameArgs {
+    /// The container to rename
+    #[arg(value_name = "[REMOTE:]CONTAINER")]
+    pub(crate) source: String,
+    /// Its new name
+    #[arg(value_name = "NAME")]
+    pub(crate) target: String,
+}

@@ -1,0 +1,161 @@
+//! Arguments of `image`.
+
+use super::FormatArg;
+use clap::{Args, Subcommand};
+
+/// `image` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    /// Manage names of images
+    #[command(subcommand, arg_required_else_help = true)]
+    Alias(ImageAliasCommand),
+    /// Delete images
+    #[command(
+        visible_alias = "rm",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image delete debian/12\n  lxc image delete 75182b1241be"
+    )]
+    Delete {
+        /// The images
+        #[arg(required = true, value_name = "[REMOTE:]IMAGE")]
+        images: Vec<String>,
+    },
+    /// Edit the properties of an image as YAML
+    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc image edit debian/12")]
+    Edit {
+        /// The image
+        #[arg(value_name = "[REMOTE:]IMAGE")]
+        image: String,
+    },
+    /// Write an image to files
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image export debian/12 .\n  lxc image export debian/12 /backup/debian"
+    )]
+    Export {
+        /// The image
+        #[arg(value_name = "[REMOTE:]IMAGE")]
+        image: String,
+        /// Directory or file name
+        #[arg(default_value = ".")]
+        target: String,
+    },
+    /// Bring an image into the store
+    Import(ImageImportArgs),
+    /// Show what is known about an image
+    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc image info debian/12")]
+    Info {
+        /// The image
+        #[arg(value_name = "[REMOTE:]IMAGE")]
+        image: String,
+    },
+    /// List images
+    List(ImageListArgs),
+    /// Show the properties of an image as YAML
+    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc image show debian/12")]
+    Show {
+        /// The image
+        #[arg(value_name = "[REMOTE:]IMAGE")]
+        image: String,
+    },
+}
+
+/// Arguments of `image import`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc image import debian.tar.xz --alias debian/12\n  lxc image import meta.tar.xz root.squashfs --alias debian/12 os=debian\n  lxc image import https://example.org/image --alias busybox"
+)]
+pub(crate) struct ImageImportArgs {
+    /// Tarball, directory or https URL; then the root file system of a split image, a server, and properties
+    #[arg(required = true, value_name = "SOURCE [ROOTFS] [REMOTE:] [KEY=VALUE]")]
+    pub(crate) args: Vec<String>,
+    /// Everybody may read it
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Name to give it
+    #[arg(long)]
+    pub(crate) alias: Vec<String>,
+}
+
+/// Arguments of `image list`.
+#[derive(Debug, Args)]
+#[command(
+    visible_alias = "ls",
+    after_help = "\
+Filters (all must match): part of an alias or fingerprint, or property=value
+
+Columns:
+  l shortest alias   L all aliases   f fingerprint   F whole fingerprint
+  p public           d description   a architecture  s size
+  t type             u upload date
+
+Examples:
+  lxc image list
+  lxc image list amd64
+  lxc image list os=ubuntu -c lfd"
+)]
+pub(crate) struct ImageListArgs {
+    /// Server, and which images
+    #[arg(value_name = "[REMOTE:] FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Columns to show
+    #[arg(short, long, default_value = "lfpdasu")]
+    pub(crate) columns: String,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+/// `image alias` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageAliasCommand {
+    /// Give an image a name
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image alias create debian 75182b1241be"
+    )]
+    Create {
+        /// The name
+        #[arg(value_name = "[REMOTE:]ALIAS")]
+        alias: String,
+        /// The image
+        fingerprint: String,
+        /// What the name means
+        #[arg(long, default_value = "", hide_default_value = true)]
+        description: String,
+    },
+    /// Delete names
+    #[command(
+        visible_alias = "rm",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image alias delete debian"
+    )]
+    Delete {
+        /// The names
+        #[arg(required = true, value_name = "[REMOTE:]ALIAS")]
+        aliases: Vec<String>,
+    },
+    /// List names
+    #[command(visible_alias = "ls", after_help = "Examples:\n  lxc image alias list")]
+    List {
+        /// Server, and part of a name or fingerprint
+        #[arg(value_name = "[REMOTE:] FILTER")]
+        filters: Vec<String>,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Change a name
+    #[command(
+        visible_alias = "mv",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image alias rename debian debian/12"
+    )]
+    Rename {
+        /// The name
+        #[arg(value_name = "[REMOTE:]ALIAS")]
+        alias: String,
+        /// The new name
+        #[arg(value_name = "NEW-NAME")]
+        new_name: String,
+    },
+}

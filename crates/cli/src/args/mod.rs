@@ -1,0 +1,157 @@
+//! The command line: what may be typed, and the help about it. Nothing here does anything.
+
+mod config;
+mod container;
+mod exec;
+mod file;
+mod image;
+mod profile;
+mod remote;
+mod server;
+
+pub(crate) use config::*;
+pub(crate) use container::*;
+pub(crate) use exec::*;
+pub(crate) use file::*;
+pub(crate) use image::*;
+pub(crate) use profile::*;
+pub(crate) use remote::*;
+pub(crate) use server::*;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Command line client for LXD
+///
+/// Every feature of the daemon is reached through the commands below.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lxc",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = false,
+    propagate_version = false,
+    infer_subcommands = false,
+    after_help = "Examples:\n  lxc launch debian/12 first\n  lxc list\n  lxc exec first -- cat /etc/os-release\n\nUse \"lxc <command> --help\" for more about a command."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Use the local unix socket, whatever the configuration says
+    #[arg(long, global = true, help_heading = "Global flags")]
+    pub(crate) force_local: bool,
+
+    /// Do not show progress
+    #[arg(short, long, global = true, help_heading = "Global flags")]
+    pub(crate) quiet: bool,
+
+    /// Show which server is being used
+    #[arg(short, long, global = true, help_heading = "Global flags")]
+    pub(crate) verbose: bool,
+
+    /// Show each error with all its causes on lines of their own
+    #[arg(long, global = true, help_heading = "Global flags")]
+    pub(crate) debug: bool,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Manage command aliases
+    #[command(subcommand, arg_required_else_help = true)]
+    Alias(AliasCommand),
+    /// Print a script that completes lxc commands in a shell
+    Completion(CompletionArgs),
+    /// Manage container and server configuration
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
+    /// Attach to a container's console
+    Console(ConsoleArgs),
+    /// Copy a container
+    #[command(visible_alias = "cp")]
+    Copy(CopyArgs),
+    /// Delete containers
+    #[command(visible_alias = "rm")]
+    Delete(DeleteArgs),
+    /// Run a command in a container
+    Exec(ExecArgs),
+    /// Manage files in containers
+    #[command(subcommand, arg_required_else_help = true)]
+    File(FileCommand),
+    /// Manage images
+    #[command(subcommand, arg_required_else_help = true)]
+    Image(ImageCommand),
+    /// Show what a container or the server is and does
+    Info(InfoArgs),
+    /// Create a container from an image
+    Init(CreateArgs),
+    /// Create and start a container from an image
+    Launch(CreateArgs),
+    /// List containers
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show events as they happen
+    Monitor(MonitorArgs),
+    /// Move or rename a container
+    #[command(visible_alias = "mv")]
+    Move(MoveArgs),
+    /// Look at networks
+    #[command(subcommand, arg_required_else_help = true)]
+    Network(NetworkCommand),
+    /// List, show and cancel background operations
+    #[command(subcommand, arg_required_else_help = true)]
+    Operation(OperationCommand),
+    /// Freeze containers
+    Pause(StateArgs),
+    /// Manage profiles
+    #[command(subcommand, arg_required_else_help = true)]
+    Profile(ProfileCommand),
+    /// Send a request to the API
+    Query(QueryArgs),
+    /// Manage the list of servers
+    #[command(subcommand, arg_required_else_help = true)]
+    Remote(RemoteCommand),
+    /// Rename a container
+    Rename(RenameArgs),
+    /// Restart containers
+    Restart(StopArgs),
+    /// Start containers
+    Start(StateArgs),
+    /// Stop containers
+    Stop(StopArgs),
+    /// Look at storage pools
+    #[command(subcommand, arg_required_else_help = true)]
+    Storage(StorageCommand),
+    /// Show the versions of client and server
+    Version(VersionArgs),
+}
+
+/// How lists are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// A table with lines
+    Table,
+    /// A table without lines
+    Compact,
+    /// Comma-separated values, without a header
+    Csv,
+    /// All there is, as JSON
+    Json,
+    /// All there is, as YAML
+    Yaml,
+}
+
+/// The flag `--format`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct FormatArg {
+    /// How to print the list
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}

@@ -1,0 +1,25 @@
+//! `lxc config`.
+
+mod edit;
+mod get;
+mod set;
+mod show;
+mod unset;
+
+use super::device;
+use super::holder::HolderKind;
+use crate::args::ConfigCommand;
+use crate::session::Session;
+
+pub(crate) async fn run(session: &Session, command: ConfigCommand) -> anyhow::Result<()> {
+    match command {
+        ConfigCommand::Device(command) => device::run(session, HolderKind::Container, command).await,
+        ConfigCommand::Edit { name } => edit::run(session, name.as_deref().unwrap_or_default()).await,
+        ConfigCommand::Get { args } => get::run(session, &args).await,
+        ConfigCommand::Set { args } => set::run(session, &args).await,
+        ConfigCommand::Show { name, expanded } => {
+            show::run(session, name.as_deref().unwrap_or_default(), expanded).await
+        }
+        ConfigCommand::Unset { args } => unset::run(session, &args).await,
+    }
+}

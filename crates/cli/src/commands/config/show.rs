@@ -1,0 +1,22 @@
+//! `lxc config show`.
+
+use crate::commands::holder::changeable;
+use crate::output;
+use crate::session::Session;
+use crate::yaml;
+use api::server::ServerPut;
+
+pub(crate) async fn run(session: &Session, name: &str, expanded: bool) -> anyhow::Result<()> {
+    let target = session.target(name)?;
+    let client = session.client(&target.remote)?;
+    if target.name.is_empty() {
+        let config = client.server().await?.value.config.unwrap_or_default();
+        return Ok(output::print(&yaml::to_string(&ServerPut { config })?)?);
+    }
+    let mut container = client.container(&target.name).await?.value;
+    if expanded {
+        container.config = std::mem::take(&mut container.expanded_config);
+        container.devices = std::mem::take(&mut container.expanded_devices);
+    }
+    Ok(output::print(&yaml::to_string(&changeable(container))?)?)
+}

@@ -1,0 +1,81 @@
+//! One file per command, or a folder where it has commands of its own.
+
+mod alias;
+mod change_state;
+mod completion;
+mod config;
+mod console;
+mod copy;
+mod delete;
+mod device;
+mod exec;
+mod file;
+mod holder;
+mod image;
+mod info;
+mod launch;
+mod list;
+mod monitor;
+mod network;
+mod operation;
+mod pause;
+mod profile;
+mod query;
+mod remote;
+mod rename;
+mod restart;
+mod server_info;
+mod start;
+mod stop;
+mod storage;
+mod version;
+
+use crate::args::Command;
+use crate::output::progress::Progress;
+use crate::session::Session;
+use api::operations::Operation;
+use client::Pending;
+use std::process::ExitCode;
+
+/// Runs a command; only `exec` ends with another code than success.
+pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Exec(args) => return exec::run(session, args).await,
+        Command::Alias(command) => alias::run(session, command)?,
+        Command::Completion(args) => completion::run(&args)?,
+        Command::Config(command) => config::run(session, command).await?,
+        Command::Console(args) => console::run(session, &args).await?,
+        Command::Copy(args) => copy::run(session, &args).await?,
+        Command::Delete(args) => delete::run(session, &args).await?,
+        Command::File(command) => file::run(session, command).await?,
+        Command::Image(command) => image::run(session, command).await?,
+        Command::Info(args) => info::run(session, &args).await?,
+        Command::Init(args) => launch::init(session, &args).await?,
+        Command::Launch(args) => launch::launch(session, &args).await?,
+        Command::List(args) => list::run(session, &args).await?,
+        Command::Monitor(args) => monitor::run(session, &args).await?,
+        Command::Move(args) => rename::run(session, &args.source, &args.target).await?,
+        Command::Network(command) => network::run(session, command).await?,
+        Command::Operation(command) => operation::run(session, command).await?,
+        Command::Pause(args) => pause::run(session, &args).await?,
+        Command::Profile(command) => profile::run(session, command).await?,
+        Command::Query(args) => query::run(session, &args).await?,
+        Command::Remote(command) => remote::run(session, command)?,
+        Command::Rename(args) => rename::run(session, &args.source, &args.target).await?,
+        Command::Restart(args) => restart::run(session, &args).await?,
+        Command::Start(args) => start::run(session, &args).await?,
+        Command::Stop(args) => stop::run(session, &args).await?,
+        Command::Storage(command) => storage::run(session, command).await?,
+        Command::Version(args) => version::run(session, &args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for an operation and shows its progress to whoever sits at a terminal.
+async fn wait(session: &Session, pending: &Pending, what: &str) -> Result<Operation, client::Error> {
+    let mut progress = Progress::new(session.global.quiet);
+    if !progress.enabled() {
+        return pending.wait().await;
+    }
+    pending.wait_with(|text| progress.set(&format!("{what}: {text}"))).await
+}

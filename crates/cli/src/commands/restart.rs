@@ -1,0 +1,13 @@
+//! `lxc restart`.
+
+use super::change_state::{self, Change};
+use crate::args::StopArgs;
+use crate::session::Session;
+use api::instances::StatePut;
+
+pub(crate) async fn run(session: &Session, args: &StopArgs) -> anyhow::Result<()> {
+    let put =
+        StatePut { action: "restart".to_owned(), timeout: args.timeout, force: args.force, stateful: false };
+    let change = Change { verb: "restart", names: &args.names, all: args.all, put };
+    change_state::run(session, change, change_state::is_up).await
+}

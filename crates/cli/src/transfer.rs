@@ -1,0 +1,104 @@
+//! Moving bytes between file descriptors and a session's streams, on threads of their own.
+
+use client::{DataReader, DataWriter};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// Bytes read from standard input at a time.
+const READ: usize = 256 * 1024;
+/// Room that pipes at our ends get where the system lets us, in bytes. See fcntl(2), `F_SETPIPE_SZ`.
+const PIPE: usize = 1024 * 1024;
+
+/// Copies a session's output to a file descriptor until its end. The receiver hears the outcome.
+pub(crate) fn output(
+    mut from: DataReader,
+    to: impl AsFd + Send + 'static,
+) -> oneshot::Receiver<io::Result<()>> {
+    let (done, outcome) = oneshot::channel();
+    std::thread::spawn(move || {
+        widen(to.as_fd());
+        let mut copy = || {
+            while let Some(piece) = from.next_piece()? {
+                write_all(to.as_fd(), piece)?;
+            }
+            Ok(())
+        };
+        // Nobody listens any more when the session failed otherwise.
+        let _ = done.send(copy());
+    });
+    outcome
+}
+
+/// Copies a file descriptor to a session's input until its end. The writer comes back at the end:
+/// it is to stay open as long as the session, because a server may take its closing for our death.
+pub(crate) fn input(
+    from: impl AsFd + Send + 'static,
+    mut to: DataWriter,
+    mut filter: impl FnMut(&[u8], &mut DataWriter) -> io::Result<bool> + Send + 'static,
+) -> mpsc::Receiver<DataWriter> {
+    let (give_back, kept) = mpsc::channel();
+    std::thread::spawn(move || {
+        widen(from.as_fd());
+        let mut buffer = vec![0; READ];
+        loop {
+            match read(from.as_fd(), &mut buffer) {
+                // A broken terminal ends like a closed one.
+                Ok(0) | Err(_) => {
+                    let _ = to.finish();
+                    break;
+                }
+                Ok(count) => match filter(&buffer[..count], &mut to) {
+                    Ok(true) => {}
+                    // The command does not listen any more.
+                    Ok(false) | Err(_) => break,
+                },
+            }
+        }
+        let _ = give_back.send(to);
+    });
+    kept
+}
+
+/// Sends everything as it is.
+pub(crate) fn unfiltered(data: &[u8], to: &mut DataWriter) -> io::Result<bool> {
+    to.send(data).map(|()| true)
+}
+
+fn widen(fd: BorrowedFd<'_>) {
+    // Fails on what is no pipe, and beyond the user's limit; both are fine.
+    let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE);
+}
+
+fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::io::read(fd, &mut *buffer) {
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait(fd, PollFlags::IN)?,
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// Writes everything, also when somebody else made the descriptor non-blocking.
+pub(crate) fn write_all(fd: BorrowedFd<'_>, mut data: &[u8]) -> io::Result<()> {
+    while !data.is_empty() {
+        match rustix::io::write(fd, data) {
+            Ok(count) => data = &data[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait(fd, PollFlags::OUT)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn wait(fd: BorrowedFd<'_>, flags: PollFlags) -> io::Result<()> {
+    match poll(&mut [PollFd::new(&fd, flags)], None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
