@@ -45,9 +45,10 @@ impl Entry {
     }
 }
 
-/// Writes down that work begins; the number ends it.
+/// Writes down that work begins; the number ends it. A power cut may take it: a volume that is left
+/// without a record then is named at the next start.
 pub(crate) async fn begin(store: &Store, entry: Entry) -> Result<JournalId, Error> {
-    Ok(store.write(move |tx| store::journal::begin(tx, entry.verb(), &entry.subject(), &entry)).await?)
+    Ok(store.write_lazy(move |tx| store::journal::begin(tx, entry.verb(), &entry.subject(), &entry)).await?)
 }
 
 /// The work was undone.

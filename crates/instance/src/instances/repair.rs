@@ -93,10 +93,24 @@ impl Instances {
                 entry.tell(Request::Reconcile(kept)).await;
             }
         }
+        self.name_orphans().await?;
         for stranger in kept.into_values() {
             // A container whose record is gone: nobody could ever reach it again.
             tracing::warn!(name = stranger.name, pid = stranger.pid, "ending a container that has no record");
             end_stranger(&context.keeper, &stranger).await;
+        }
+        Ok(())
+    }
+
+    /// Volumes that belong to no container are somebody's data: they are named, never removed.
+    async fn name_orphans(&self) -> Result<(), Error> {
+        for pool in self.context.pools.all_usable() {
+            for name in pool.containers().await? {
+                if self.context.registry.get(name.as_str()).is_err() {
+                    let path = pool.container_path(&name);
+                    tracing::warn!(path = %path.display(), "a volume belongs to no container; remove it by hand if it is of no use");
+                }
+            }
         }
         Ok(())
     }

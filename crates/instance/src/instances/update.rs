@@ -9,6 +9,7 @@ use api::instances::{InstancePatch, InstancePut};
 use model::arch::Architecture;
 use model::expand::{Expanded, expand};
 use model::power::LastPower;
+use store::Tx;
 use store::instances::{Instance as Record, Update};
 
 impl Owner {
@@ -83,31 +84,41 @@ impl Owner {
 
     /// Stores a record and shows it.
     pub(super) async fn save(&mut self, record: Record) -> Result<(), Error> {
-        let (name, used) = (record.name.clone(), record.last_used_at);
-        let update = Update {
-            architecture: record.architecture,
-            ephemeral: record.ephemeral,
-            description: record.description.clone(),
-            config: record.config.clone(),
-            devices: record.devices.clone(),
-            profiles: record.profiles.clone(),
-        };
-        let write = self.context.store.write(move |tx| {
-            store::instances::update(tx, &name, &update)?;
-            store::instances::set_last_used(tx, &name, used)
-        });
-        write.await?;
+        let store = self.context.store.clone();
+        store.write(update_row(&record)).await?;
         self.record = record;
         self.refresh_view();
         Ok(())
     }
 
-    /// Sets keys of its own configuration; empty values unset.
+    /// Sets keys of its own configuration that tell what it does; empty values unset. What a power
+    /// cut takes of these was true of processes that it has ended.
     pub(super) async fn save_keys(&mut self, changes: Config) -> Result<(), Error> {
         let mut record = self.record.clone();
         record.config.extend(changes);
         record.config = set_only(record.config);
-        self.save(record).await
+        let store = self.context.store.clone();
+        store.write_lazy(update_row(&record)).await?;
+        self.record = record;
+        self.refresh_view();
+        Ok(())
+    }
+}
+
+/// The write that makes a row what the record is.
+fn update_row(record: &Record) -> impl FnOnce(&Tx<'_>) -> store::Result<()> + Send + 'static {
+    let (name, used) = (record.name.clone(), record.last_used_at);
+    let update = Update {
+        architecture: record.architecture,
+        ephemeral: record.ephemeral,
+        description: record.description.clone(),
+        config: record.config.clone(),
+        devices: record.devices.clone(),
+        profiles: record.profiles.clone(),
+    };
+    move |tx| {
+        store::instances::update(tx, &name, &update)?;
+        store::instances::set_last_used(tx, &name, used)
     }
 }
 
