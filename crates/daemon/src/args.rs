@@ -1,0 +1,101 @@
+//! The command line of `lxd`: types only.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The system container manager's daemon.
+#[derive(Debug, Parser)]
+#[command(name = "lxd", version = crate::VERSION, about, max_term_width = 100)]
+pub(crate) struct Lxd {
+    /// What to do; without it: be the daemon.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// The daemon's own options.
+    #[command(flatten)]
+    pub(crate) daemon: Daemon,
+}
+
+/// Options of the daemon.
+#[derive(Debug, Args)]
+pub(crate) struct Daemon {
+    /// The group of users who may talk to the daemon
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+    /// Log to this file too
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) logfile: Option<PathBuf>,
+    /// Log everything
+    #[arg(short, long, global = true)]
+    pub(crate) debug: bool,
+    /// Log what happens
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// What else the program does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up storage, network and the default profile
+    Init(Init),
+    /// Wait until the daemon is ready for requests
+    Waitready(Waitready),
+    /// Stop all containers and the daemon
+    Shutdown(Shutdown),
+    /// Start the daemon by its socket, if there is something for it to do
+    Activateifneeded,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Choose everything and ask nothing
+    #[arg(long)]
+    pub(crate) auto: bool,
+    /// Read what to make from standard input, as YAML
+    #[arg(long)]
+    pub(crate) preseed: bool,
+    /// What the storage pool is made with, for --auto
+    #[arg(long, value_name = "DRIVER")]
+    pub(crate) storage_backend: Option<String>,
+    /// The block device for the storage pool, for --auto
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) storage_create_device: Option<String>,
+    /// The size in GB of a file for the storage pool, for --auto
+    #[arg(long, value_name = "GB")]
+    pub(crate) storage_create_loop: Option<u32>,
+    /// The name of the storage pool, or what exists already and is used for it, for --auto
+    #[arg(long, value_name = "NAME")]
+    pub(crate) storage_pool: Option<String>,
+}
+
+/// Options of `waitready`.
+#[derive(Debug, Args)]
+pub(crate) struct Waitready {
+    /// Give up after this many seconds
+    #[arg(short, long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// Options of `shutdown`.
+#[derive(Debug, Args)]
+pub(crate) struct Shutdown {
+    /// Give up after this many seconds
+    #[arg(short, long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        use clap::CommandFactory as _;
+        Lxd::command().debug_assert();
+        let lxd = Lxd::parse_from(["lxd", "--group", "lxd", "--debug"]);
+        assert!(lxd.command.is_none() && lxd.daemon.debug);
+        let lxd = Lxd::parse_from(["lxd", "waitready", "--timeout", "30", "-v"]);
+        assert!(matches!(lxd.command, Some(Command::Waitready(Waitready { timeout: Some(30) }))));
+        assert!(lxd.daemon.verbose);
+    }
+}

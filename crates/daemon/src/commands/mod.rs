@@ -1,0 +1,38 @@
+//! What the program `lxd` does, one file per sub-command.
+
+mod activateifneeded;
+mod daemon;
+mod init;
+mod shutdown;
+mod waitready;
+
+use crate::args::{Command, Lxd};
+use crate::paths::Paths;
+use crate::talk::Daemon;
+use anyhow::{Context as _, bail};
+use std::future::Future;
+
+/// Does what the command line says.
+pub(crate) fn run(lxd: Lxd) -> anyhow::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("This must be run as root");
+    }
+    let paths = Paths::from_environment()?;
+    let socket = || Daemon::at(paths.socket());
+    match lxd.command {
+        None => daemon::run(&lxd.daemon, paths),
+        Some(Command::Init(init)) => briefly(init::run(&init, &socket())),
+        Some(Command::Waitready(options)) => briefly(waitready::run(&socket(), options.timeout)),
+        Some(Command::Shutdown(options)) => briefly(shutdown::run(&socket(), options.timeout)),
+        Some(Command::Activateifneeded) => briefly(activateifneeded::run(&paths, &socket())),
+    }
+}
+
+/// Runs something that waits more than it works.
+fn briefly(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}

@@ -1,0 +1,207 @@
+//! `POST /1.0/images`: an image comes in, whole or in two parts.
+
+use crate::operations::{Operations, Task};
+use crate::wire::{Answer, Multipart, MultipartError, PartEvent, Refusal, accepted, boundary, parse};
+use api::images::{HEADER_FILENAME, HEADER_FINGERPRINT, HEADER_PROPERTIES, HEADER_PUBLIC, ImagesPost};
+use axum::body::Body;
+use axum::extract::{Query, State};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, Uri, header};
+use http_body_util::BodyExt as _;
+use instance::images::{Description, Images, Part, Upload};
+
+/// The longest JSON that asks for an image, in bytes.
+const JSON: usize = 1024 * 1024;
+/// What the metadata of an image is called in a form.
+const METADATA: &str = "metadata";
+/// What the root file system of an image is called in a form.
+const ROOTFS: &str = "rootfs";
+
+/// `POST /1.0/images`.
+pub(crate) async fn post(
+    State(images): State<Images>,
+    State(operations): State<Operations>,
+    headers: HeaderMap,
+    mut body: Body,
+) -> Answer {
+    let content_type = text(&headers, &header::CONTENT_TYPE).unwrap_or_default();
+    let mut description = description(&headers)?;
+    let upload = if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+        let mut upload = images.upload().await?;
+        let boundary = boundary(&content_type).map_err(invalid)?;
+        description.filename =
+            split(&mut body, &boundary, &mut upload).await?.unwrap_or(description.filename);
+        upload
+    } else {
+        let first = next(&mut body).await?.unwrap_or_default();
+        if is_json(&content_type, &first) {
+            return Err(from_json(first, body).await);
+        }
+        if first.is_empty() {
+            return Err(Refusal::bad_request("The request has no image in its body"));
+        }
+        let mut upload = images.upload().await?;
+        upload.begin(Part::Unified).await?;
+        upload.write(first).await?;
+        while let Some(data) = next(&mut body).await? {
+            upload.write(data).await?;
+        }
+        upload
+    };
+    let work = images.import(upload, description);
+    let task = Task { description: "Downloading image", resources: None, may_cancel: true };
+    accepted(&*operations.run(task, work))
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn invalid(error: MultipartError) -> Refusal {
+    Refusal::bad_request(format!("Invalid multipart image: {error}"))
+}
+
+/// What the headers say about the image.
+fn description(headers: &HeaderMap) -> Result<Description, Refusal> {
+    let get =
+        |name: &'static str| text(headers, &HeaderName::from_static(name)).filter(|value| !value.is_empty());
+    Ok(Description {
+        filename: get(HEADER_FILENAME).unwrap_or_default(),
+        public: get(HEADER_PUBLIC).is_some_and(|value| matches!(value.as_str(), "1" | "true")),
+        properties: get(HEADER_PROPERTIES).map(|value| properties(&value)).transpose()?.unwrap_or_default(),
+        expected_fingerprint: get(HEADER_FINGERPRINT),
+        aliases: Vec::new(),
+    })
+}
+
+/// Properties, written like the query of a URL.
+fn properties(text: &str) -> Result<api::Config, Refusal> {
+    let bad = || Refusal::bad_request("The properties of the image are not written like the query of a URL");
+    let uri: Uri = format!("/?{text}").parse().map_err(|_| bad())?;
+    Query::<api::Config>::try_from_uri(&uri).map(|Query(properties)| properties).map_err(|_| bad())
+}
+
+/// JSON is what says so, and what looks like it and does not say that it is something else.
+fn is_json(content_type: &str, first: &[u8]) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return true;
+    }
+    !kind.eq_ignore_ascii_case("application/octet-stream") && first.trim_ascii_start().starts_with(b"{")
+}
+
+/// Why an image is not fetched or made.
+async fn from_json(first: Bytes, mut body: Body) -> Refusal {
+    let mut json = BytesMut::from(first);
+    loop {
+        match next(&mut body).await {
+            Ok(Some(data)) if json.len() + data.len() <= JSON => json.extend_from_slice(&data),
+            Ok(Some(_)) => return Refusal::too_large("The JSON that asks for an image is too large"),
+            Ok(None) => break,
+            Err(refusal) => return refusal,
+        }
+    }
+    let post: ImagesPost = match parse(&json) {
+        Ok(post) => post,
+        Err(refusal) => return refusal,
+    };
+    match post.source.kind.as_str() {
+        "container" | "instance" | "snapshot" => Refusal::later("publish containers as images"),
+        "image" => Refusal::later("copy images from other servers"),
+        "url" => Refusal::later("fetch images from a URL"),
+        _ => Refusal::internal("Invalid images JSON"),
+    }
+}
+
+/// The next piece of the body.
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame
+            .map_err(|error| Refusal::bad_request(format!("The image did not arrive whole: {error}")))?;
+        if let Ok(data) = frame.into_data()
+            && !data.is_empty()
+        {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Receives an image in two parts, metadata first; returns the name of the second file.
+async fn split(body: &mut Body, boundary: &str, upload: &mut Upload) -> Result<Option<String>, Refusal> {
+    let mut form = Multipart::new(boundary);
+    let mut expected = [(METADATA, Part::Metadata), (ROOTFS, Part::Rootfs)].into_iter();
+    let mut filename = None;
+    while let Some(data) = next(body).await? {
+        form.push(&data);
+        while let Some(event) = form.next().map_err(invalid)? {
+            match event {
+                PartEvent::Begin { name, filename: file } => {
+                    let Some((_, part)) = expected.next().filter(|(wanted, _)| *wanted == name) else {
+                        return Err(out_of_order(&name));
+                    };
+                    upload.begin(part).await?;
+                    if part == Part::Rootfs && !file.is_empty() {
+                        filename = Some(file);
+                    }
+                }
+                PartEvent::Data(data) => upload.write(data).await?,
+                PartEvent::End => {}
+            }
+        }
+    }
+    form.finish().map_err(invalid)?;
+    match expected.next() {
+        Some((missing, _)) => {
+            Err(Refusal::bad_request(format!("Invalid multipart image: the part '{missing}' is missing")))
+        }
+        None => Ok(filename),
+    }
+}
+
+fn out_of_order(name: &str) -> Refusal {
+    Refusal::bad_request(format!(
+        "Invalid multipart image: the part '{name}' came where '{METADATA}' and then '{ROOTFS}' belong"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn uploads_are_told_from_json() {
+        assert!(is_json("application/json; charset=utf-8", b"x"));
+        assert!(is_json("application/x-www-form-urlencoded", b" {\"source\""));
+        assert!(is_json("", b"{"));
+        assert!(!is_json("application/octet-stream", b"{"));
+        assert!(!is_json("", b"\x1f\x8b"));
+    }
+
+    #[test]
+    fn headers_describe_the_image() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER_PUBLIC, HeaderValue::from_static("true"));
+        headers.insert(HEADER_FILENAME, HeaderValue::from_static("a.tar.xz"));
+        headers.insert(HEADER_PROPERTIES, HeaderValue::from_static("os=Debian&description=a+b%26c"));
+        let description = description(&headers).unwrap();
+        assert!(description.public);
+        assert_eq!(description.filename, "a.tar.xz");
+        assert_eq!(description.properties["description"], "a b&c");
+        assert_eq!(description.expected_fingerprint, None);
+    }
+
+    #[tokio::test]
+    async fn json_is_told_what_cannot_be_done() {
+        for (json, code) in [
+            (r#"{"source": {"type": "container", "name": "c1"}}"#, 501),
+            (r#"{"source": {"type": "url", "url": "https://x"}}"#, 501),
+            (r#"{"source": {"type": "moon"}}"#, 500),
+            ("{", 400),
+        ] {
+            let refusal = from_json(Bytes::from_static(json.as_bytes()), Body::empty()).await;
+            assert_eq!(refusal.code(), code, "{json}");
+        }
+    }
+}

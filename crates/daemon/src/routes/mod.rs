@@ -1,0 +1,29 @@
+//! The API: one file per resource, and the table of URLs.
+//!
+//! Handlers read a request, ask `instance`, and write the answer; they decide nothing themselves.
+
+mod aliases;
+mod console;
+mod events;
+mod exec;
+mod files;
+mod gate;
+mod image_export;
+mod image_upload;
+mod images;
+mod instances;
+mod internal;
+mod lists;
+mod logs;
+mod networks;
+mod operations;
+mod pools;
+mod profiles;
+mod server;
+mod snapshots;
+mod state;
+mod table;
+
+pub(crate) use gate::Gate;
+pub(crate) use server::ServerPage;
+pub(crate) use table::router;

@@ -1,0 +1,74 @@
+//! `/1.0/storage-pools`.
+
+use super::lists::{ListParams, answer, keep};
+use super::server::ServerPage;
+use crate::wire::{Answer, Etag, Json, Params, Path, created, done, sync, sync_bytes, sync_tagged};
+use api::storage::PoolsPost;
+use axum::extract::State;
+use instance::pools::Pools;
+
+fn url(name: &str) -> String {
+    format!("/1.0/storage-pools/{name}")
+}
+
+/// `GET` of the list.
+pub(crate) async fn list(State(pools): State<Pools>, Params(params): Params<ListParams>) -> Answer {
+    let mut list = pools.list();
+    keep(&params.filter, &mut list)?;
+    answer(params.recursion, &list, |pool| url(&pool.name))
+}
+
+/// `POST` to the list: create.
+pub(crate) async fn create(
+    State(pools): State<Pools>,
+    State(page): State<ServerPage>,
+    Json(post): Json<PoolsPost>,
+) -> Answer {
+    let url = url(&post.name);
+    let result = pools.create(post).await;
+    page.changed();
+    result?;
+    created(&url)
+}
+
+/// `GET` of one.
+pub(crate) async fn get(State(pools): State<Pools>, Path(name): Path<String>) -> Answer {
+    let pool = pools.get(&name)?;
+    sync_tagged(sync_bytes(&pool)?, &Etag::of(&(&pool.name, &pool.driver, &pool.config))?)
+}
+
+/// `DELETE` of one.
+pub(crate) async fn delete(
+    State(pools): State<Pools>,
+    State(page): State<ServerPage>,
+    Path(name): Path<String>,
+) -> Answer {
+    let result = pools.delete(&name).await;
+    page.changed();
+    result?;
+    done()
+}
+
+/// `GET …/resources`.
+pub(crate) async fn resources(State(pools): State<Pools>, Path(name): Path<String>) -> Answer {
+    sync(&pools.resources(&name).await?)
+}
+
+/// `GET …/volumes`.
+pub(crate) async fn volumes(
+    State(pools): State<Pools>,
+    Path(name): Path<String>,
+    Params(params): Params<ListParams>,
+) -> Answer {
+    let mut list = pools.volumes(&name).await?;
+    keep(&params.filter, &mut list)?;
+    answer(params.recursion, &list, |volume| {
+        // Containers and images have plural names in URLs, custom volumes do not.
+        let kind = match volume.kind.as_str() {
+            "container" => "containers",
+            "image" => "images",
+            other => other,
+        };
+        format!("{}/volumes/{kind}/{}", url(&name), volume.name)
+    })
+}

@@ -1,0 +1,124 @@
+//! The table of URLs.
+//!
+//! What guests may ask is a table of its own: everything else asks for [`Permission::Manage`].
+
+use super::{
+    aliases, console, events, exec, files, image_export, image_upload, images, instances, internal, logs,
+    networks, operations, pools, profiles, server, snapshots, state,
+};
+use crate::app::App;
+use crate::listen::{Caller, Permission};
+use crate::wire::Refusal;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+
+/// All URLs.
+pub(crate) fn router(app: App) -> Router {
+    managed()
+        .route_layer(from_fn(managers_only))
+        .merge(guest())
+        .fallback(async || Refusal::not_found())
+        .method_not_allowed_fallback(async || Refusal::method())
+        .with_state(app)
+}
+
+/// Refuses callers that may not manage.
+async fn managers_only(request: Request, next: Next) -> Response {
+    let allowed = request.extensions().get::<Caller>().is_some_and(|caller| caller.may(Permission::Manage));
+    if allowed { next.run(request).await } else { Refusal::forbidden().into_response() }
+}
+
+/// What everybody who can connect may ask; each handler shows guests only what is public.
+fn guest() -> Router<App> {
+    Router::new()
+        .route("/", get(server::versions))
+        // The secret is the permission.
+        .route("/1.0/operations/{id}/websocket", get(operations::websocket))
+}
+
+fn managed() -> Router<App> {
+    Router::new()
+        .route("/1.0", get(server::get).put(server::put).patch(server::patch))
+        .route("/1.0/events", get(events::listen))
+        .route("/1.0/operations", get(operations::list))
+        .route("/1.0/operations/{id}", get(operations::get).delete(operations::cancel))
+        .route("/1.0/operations/{id}/wait", get(operations::wait))
+        .route("/internal/ready", get(internal::ready))
+        .route("/internal/shutdown", axum::routing::put(internal::shutdown))
+        .merge(instance_routes("containers"))
+        .merge(instance_routes("instances"))
+        .merge(image_routes())
+        .merge(other_routes())
+}
+
+/// Containers, under either name.
+fn instance_routes(prefix: &str) -> Router<App> {
+    let list = format!("/1.0/{prefix}");
+    let one = format!("/1.0/{prefix}/{{name}}");
+    let below = |rest: &str| format!("{one}/{rest}");
+    Router::new()
+        .route(&list, get(instances::list).post(instances::create))
+        .route(
+            &one,
+            get(instances::get)
+                .put(instances::put)
+                .patch(instances::patch)
+                .post(instances::rename)
+                .delete(instances::delete),
+        )
+        .route(&below("state"), get(state::get).put(state::put))
+        .route(&below("files"), get(files::get).post(files::post).delete(files::delete))
+        .route(&below("exec"), post(exec::post))
+        .route(&below("console"), get(console::log).post(console::attach).delete(console::clear))
+        .route(&below("logs"), get(logs::list))
+        .route(&below("logs/{file}"), get(logs::get).delete(logs::delete))
+        .route(&below("snapshots"), get(snapshots::list).post(snapshots::create))
+        .route(&below("snapshots/{snapshot}"), get(snapshots::get))
+        .route(&below("backups"), get(snapshots::list).post(snapshots::create_backup))
+        .route(&below("backups/{backup}"), get(snapshots::get))
+}
+
+fn image_routes() -> Router<App> {
+    Router::new()
+        .route("/1.0/images", get(images::list).post(image_upload::post))
+        .route(
+            "/1.0/images/{fingerprint}",
+            get(images::get).put(images::put).patch(images::patch).delete(images::delete),
+        )
+        .route("/1.0/images/{fingerprint}/export", get(image_export::get))
+        .route("/1.0/images/aliases", get(aliases::list).post(aliases::create))
+        .route(
+            "/1.0/images/aliases/{*name}",
+            get(aliases::get)
+                .put(aliases::put)
+                .patch(aliases::patch)
+                .post(aliases::rename)
+                .delete(aliases::delete),
+        )
+}
+
+fn other_routes() -> Router<App> {
+    Router::new()
+        .route("/1.0/profiles", get(profiles::list).post(profiles::create))
+        .route(
+            "/1.0/profiles/{name}",
+            get(profiles::get)
+                .put(profiles::put)
+                .patch(profiles::patch)
+                .post(profiles::rename)
+                .delete(profiles::delete),
+        )
+        .route("/1.0/networks", get(networks::list).post(networks::create))
+        .route(
+            "/1.0/networks/{name}",
+            get(networks::get).put(networks::put).patch(networks::patch).delete(networks::delete),
+        )
+        .route("/1.0/networks/{name}/leases", get(networks::leases))
+        .route("/1.0/storage-pools", get(pools::list).post(pools::create))
+        .route("/1.0/storage-pools/{name}", get(pools::get).delete(pools::delete))
+        .route("/1.0/storage-pools/{name}/resources", get(pools::resources))
+        .route("/1.0/storage-pools/{name}/volumes", get(pools::volumes))
+}
