@@ -28,6 +28,14 @@ impl Error {
         Self { step: step.into(), reason, errno: Some(errno.raw_os_error()) }
     }
 
+    /// An error of the standard library.
+    pub(crate) fn input_output(step: impl Into<Cow<'static, str>>, error: &std::io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(errno) => Self::system(step, errno),
+            None => Self::refused(step, error.to_string()),
+        }
+    }
+
     /// Something that is wrong without a system call having said so.
     pub fn refused(step: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Self { step: step.into(), reason: reason.into(), errno: None }

@@ -7,10 +7,17 @@
 pub mod cgroup;
 pub mod console;
 pub mod enter;
+mod entry;
 pub mod exec;
 mod failure;
+mod fault;
 pub mod files;
 pub mod idmap;
+mod place;
+mod report;
 pub mod start;
+#[cfg(test)]
+mod testbed;
+mod tree;
 
 pub use failure::Error;

@@ -13,32 +13,20 @@ fn range(first: u32, last: u32) -> Result<()> {
     errno(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
-/// Close every descriptor from 3 on, except those in `keep` (at most eight of them).
+/// Close every descriptor from 3 on, except those in `keep`.
 ///
 /// For a cloned child alone, which leaves by executing a program or by `_exit`: the objects that
 /// own the descriptors are still there and must not be dropped.
 ///
 /// # Errors
-/// `ENOSYS` before Linux 5.9; `EINVAL` when there are too many to keep.
+/// `ENOSYS` before Linux 5.9.
 pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<()> {
-    let mut numbers = [u32::MAX; 8];
-    if keep.len() > numbers.len() {
-        return Err(rustix::io::Errno::INVAL);
-    }
-    for (slot, fd) in numbers.iter_mut().zip(keep) {
-        *slot = fd.as_raw_fd().unsigned_abs();
-    }
-    numbers.sort_unstable();
     let mut first = 3;
-    for number in numbers {
-        if number < 3 {
-            continue;
-        }
-        if number == u32::MAX {
-            break;
-        }
-        range(first, number - 1)?;
-        first = number + 1;
+    // The next one to keep is searched each time, because a child has no memory to sort in.
+    while let Some(next) = keep.iter().map(|fd| fd.as_raw_fd().unsigned_abs()).filter(|fd| *fd >= first).min()
+    {
+        range(first, next - 1)?;
+        first = next + 1;
     }
     range(first, u32::MAX)
 }

@@ -8,6 +8,8 @@
 pub mod clone3;
 pub mod close_range;
 pub mod execve;
+pub mod getcwd;
+pub mod inherited;
 pub mod memfd;
 pub mod mount_setattr;
 pub mod netdevice;

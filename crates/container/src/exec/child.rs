@@ -1,0 +1,145 @@
+//! The child's way from the clone to the program. It makes system calls and nothing else.
+
+use super::command::Command;
+use crate::fault::{At, Fault};
+use crate::{entry, report};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::process::{chdir, ioctl_tiocsctty, setsid, umask};
+use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
+use std::convert::Infallible;
+use std::ffi::{CStr, CString};
+use std::os::fd::BorrowedFd;
+
+/// As shells have it: no such program.
+const NOT_FOUND: i32 = 127;
+/// It is there but cannot be executed, or the container could not be entered.
+const NOT_EXECUTABLE: i32 = 126;
+
+/// Everything that the child needs.
+pub(super) struct Errand<'a> {
+    pub(super) command: &'a Command,
+    pub(super) pidfd: BorrowedFd<'a>,
+    pub(super) namespaces: ThreadNameSpaceType,
+    /// Files by which it enters the control groups of version 1.
+    pub(super) doors: &'a [CString],
+    pub(super) line: BorrowedFd<'a>,
+    pub(super) streams: [BorrowedFd<'a>; 3],
+    pub(super) terminal: bool,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) cwd: &'a CStr,
+    pub(super) require_cwd: Option<&'a str>,
+    pub(super) drop_capabilities: &'a [u32],
+    /// `exec <profile>`.
+    pub(super) apparmor: Option<&'a str>,
+    pub(super) seccomp: Option<&'a [u8]>,
+}
+
+/// The whole life of the child. Returns only when nothing was executed.
+pub(super) fn run(errand: &Errand<'_>) -> i32 {
+    match enter(errand) {
+        Ok(never) => match never {},
+        Err(Stop::Fault(fault)) => {
+            report::fault(errand.line, &fault);
+            NOT_EXECUTABLE
+        }
+        Err(Stop::NotExecuted(errno)) => say(errand.command, errno),
+    }
+}
+
+/// Why there is no program.
+enum Stop<'a> {
+    /// Ours to explain.
+    Fault(Fault<'a>),
+    /// The caller's of the program.
+    NotExecuted(Errno),
+}
+
+impl<'a> From<Fault<'a>> for Stop<'a> {
+    fn from(fault: Fault<'a>) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
+    let [stdin, stdout, stderr] = errand.streams;
+    let keep = [stdin, stdout, stderr, errand.line, errand.pidfd];
+    sys::close_range::close_all_but(&keep).at("close descriptors")?;
+    entry::hide()?;
+    for door in errand.doors {
+        entry::knock(door).at("enter the control groups")?;
+    }
+    move_into_thread_name_spaces(errand.pidfd, errand.namespaces).at("enter the namespaces")?;
+    setsid().at("make a session")?;
+    if errand.terminal {
+        ioctl_tiocsctty(stdin).at("take the terminal")?;
+    }
+    entry::streams(errand.streams)?;
+    sys::close_range::close_all_but(&[errand.line]).at("close descriptors")?;
+    umask(Mode::from(0o022));
+    // Root of the container first: only from there does becoming somebody else take the
+    // capabilities away.
+    entry::become_root()?;
+    if let Some(command) = errand.apparmor {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = openat(CWD, c"/proc", flags, Mode::empty()).at("set the AppArmor profile")?;
+        entry::confine_checked(&proc, command.as_bytes())?;
+    }
+    entry::drop_capabilities(errand.drop_capabilities)?;
+    entry::become_group(errand.gid)?;
+    sys::signals::reset().at("reset signals")?;
+    if errand.uid == 0 {
+        change_directory(errand)?;
+        report::executing(errand.line);
+        filter(errand)?;
+    } else {
+        // Loading needs a right that another user does not have any more.
+        filter(errand)?;
+        entry::become_user(errand.uid)?;
+        entry::hide()?;
+        change_directory(errand)?;
+        report::executing(errand.line);
+    }
+    Err(Stop::NotExecuted(execute(errand.command)))
+}
+
+fn filter<'a>(errand: &Errand<'a>) -> Result<(), Fault<'a>> {
+    match errand.seccomp {
+        Some(program) => sys::seccomp::load(program).at("load the seccomp program"),
+        None => Ok(()),
+    }
+}
+
+fn change_directory<'a>(errand: &Errand<'a>) -> Result<(), Fault<'a>> {
+    let moved = chdir(errand.cwd).at("enter the working directory");
+    match (moved, errand.require_cwd) {
+        (Ok(()), _) => entry::check_cwd("enter the working directory"),
+        (Err(Fault { errno, .. }), Some(step)) => Err(Fault { step, errno }),
+        (Err(_), None) => chdir(c"/").at("enter the root directory"),
+    }
+}
+
+/// Try every candidate, as shells do. The error that says most is kept.
+fn execute(command: &Command) -> Errno {
+    let mut told = Errno::NOENT;
+    for path in &command.candidates {
+        match sys::execve::execve(path, &command.arguments, &command.environment) {
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCESS => told = Errno::ACCESS,
+            other => return other,
+        }
+    }
+    told
+}
+
+/// Tell the program's user on its standard error, and give the exit code.
+fn say(command: &Command, errno: Errno) -> i32 {
+    let (text, code) = match errno {
+        Errno::NOENT => (&command.not_found, NOT_FOUND),
+        _ => (&command.not_executable, NOT_EXECUTABLE),
+    };
+    // If that cannot be written, the exit code is all there is.
+    let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
+    code
+}
