@@ -13,19 +13,20 @@ const READ: usize = 256 * 1024;
 /// Room that pipes at our ends get where the system lets us, in bytes. See fcntl(2), `F_SETPIPE_SZ`.
 const PIPE: usize = 1024 * 1024;
 
-/// Copies a session's output to a file descriptor until its end. The receiver hears the outcome.
+/// Copies a session's output to a file descriptor until its end. The receiver hears the outcome and
+/// gets the reader back: its connection is the server's to close.
 pub(crate) fn output(
     mut from: DataReader,
     to: impl AsFd + Send + 'static,
-) -> oneshot::Receiver<io::Result<()>> {
+) -> oneshot::Receiver<io::Result<DataReader>> {
     let (done, outcome) = oneshot::channel();
     std::thread::spawn(move || {
         widen(to.as_fd());
-        let mut copy = || {
+        let copy = || {
             while let Some(piece) = from.next_piece()? {
                 write_all(to.as_fd(), piece)?;
             }
-            Ok(())
+            Ok(from)
         };
         // Nobody listens any more when the session failed otherwise.
         let _ = done.send(copy());

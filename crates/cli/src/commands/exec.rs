@@ -7,7 +7,7 @@ use crate::terminal::{self, RawMode};
 use crate::transfer;
 use anyhow::Context as _;
 use api::exec::ExecPost;
-use client::{ControlStream, ExecSession};
+use client::{ControlStream, DataReader, ExecSession};
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use tokio::sync::oneshot;
@@ -46,12 +46,12 @@ pub(crate) async fn run(session: &Session, args: ExecArgs) -> anyhow::Result<Exi
     let ended = async {
         let err = async {
             match err {
-                Some(err) => finished(err, "standard error").await,
-                None => Ok(()),
+                Some(err) => finished(err, "standard error").await.map(Some),
+                None => Ok(None),
             }
         };
         let exit = async { exit.wait().await.map_err(anyhow::Error::from) };
-        let ((), (), status) = tokio::try_join!(finished(out, "standard output"), err, exit)?;
+        let (_out, _err, status) = tokio::try_join!(finished(out, "standard output"), err, exit)?;
         Ok::<i32, anyhow::Error>(status)
     };
     tokio::pin!(ended);
@@ -67,7 +67,10 @@ pub(crate) async fn run(session: &Session, args: ExecArgs) -> anyhow::Result<Exi
     Ok(ExitCode::from((status & 0xff) as u8))
 }
 
-async fn finished(outcome: oneshot::Receiver<io::Result<()>>, stream: &str) -> anyhow::Result<()> {
+async fn finished(
+    outcome: oneshot::Receiver<io::Result<DataReader>>,
+    stream: &str,
+) -> anyhow::Result<DataReader> {
     match outcome.await {
         Ok(result) => result.with_context(|| format!("cannot write to {stream}")),
         // The thread ended without a word: it panicked and said so itself.
