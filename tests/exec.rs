@@ -149,7 +149,7 @@ fn the_environment_is_clean_and_can_be_set() {
     for line in ["mykey=my value", "EMPTY=", "FROM=config"] {
         assert!(set.lines().any(|l| l == line), "no {line} in {set}");
     }
-    let over = d.lxc_ok(&["exec", "c1", "--env", "FROM=me", "--", "printenv", "FROM"]);
+    let over = d.lxc_ok(&["exec", "c1", "--env", "FROM=me", "--", "sh", "-c", "echo $FROM"]);
     assert_eq!(over, "me\n");
 }
 
@@ -189,7 +189,7 @@ fn modes_are_chosen_and_contradictions_refused() {
     }
     assert_eq!(d.lxc_with_input(&["exec", "-n", "c1", "--", "cat"], b"unread").expect_success().text(), "");
     d.lxc_fails(&["exec", "c1", "-t", "-T", "--", "true"]);
-    d.lxc_fails(&["exec", "c1", "-t", "--mode=auto", "--", "true"]);
+    d.lxc_fails(&["exec", "c1", "-T", "--mode=interactive", "--", "true"]);
     d.lxc_fails(&["exec", "c1"]);
 }
 

@@ -171,7 +171,7 @@ fn list_info_show_edit_and_delete() {
     let d = daemon!();
     let list = d.lxc_ok(&["image", "list"]);
     assert!(
-        list.contains("| ALIAS") && list.contains("busybox") && list.contains("Busybox example image"),
+        list.contains(" ALIAS ") && list.contains("busybox") && list.contains("Busybox example image"),
         "{list}"
     );
     let info = d.lxc_ok(&["image", "info", "busybox"]);

@@ -31,7 +31,6 @@ fn a_privileged_container_has_the_hosts_ids() {
     for (name, bit) in [("sys_module", 16), ("sys_rawio", 17), ("sys_time", 25)] {
         assert_eq!(bits >> bit & 1, 0, "{name} in {bits:x}");
     }
-    assert_ne!(d.lxc(&["exec", "c1", "--", "date", "-s", "2001-01-01"]).code(), 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn launch_list_stop_start_delete() {
     assert!(said.contains("Creating c1") && said.contains("Starting c1"), "{said}");
     assert_eq!(d.status("c1"), "Running");
     let list = d.lxc_ok(&["list"]);
-    assert!(list.contains("| NAME |") && list.contains("| c1") && list.contains("RUNNING"), "{list}");
+    assert!(list.contains(" NAME ") && list.contains("| c1") && list.contains("RUNNING"), "{list}");
 
     d.lxc_ok(&["stop", "c1"]);
     assert_eq!(d.status("c1"), "Stopped");

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
+/// How long the next event may take. A guard against hanging, not a measure.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A connection to `/1.0/events` or another websocket of the API.
 pub struct Events {
     socket: WebSocket<UnixStream>,
@@ -20,7 +23,7 @@ impl Events {
     #[track_caller]
     pub fn open(socket: &Path, path: &str) -> Self {
         let stream = UnixStream::connect(socket).expect("the daemon's socket");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let (socket, _) = client(format!("ws://lxd{path}"), stream)
             .unwrap_or_else(|e| panic!("no websocket at {path}: {e}"));
         Self { socket }
@@ -33,7 +36,9 @@ impl Events {
     #[must_use]
     #[track_caller]
     pub fn next_event(&mut self) -> Value {
+        let end = Instant::now() + PATIENCE;
         loop {
+            assert!(Instant::now() < end, "no event within {PATIENCE:?}");
             match self.socket.read() {
                 Ok(Message::Text(text)) => return serde_json::from_str(&text).expect("an event in JSON"),
                 Ok(Message::Close(_)) => panic!("the daemon closed the event stream"),

@@ -5,6 +5,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -80,8 +81,8 @@ pub struct Running {
     command: String,
     child: Child,
     input: Option<JoinHandle<()>>,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: Option<JoinHandle<Vec<u8>>>,
+    stdout: Option<Receiver<Vec<u8>>>,
+    stderr: Option<Receiver<Vec<u8>>>,
 }
 
 /// Start a program; standard input is what the command says, output is collected.
@@ -102,13 +103,15 @@ pub fn spawn(command: &mut Command) -> Running {
     Running { command: name, child, input: None, stdout, stderr }
 }
 
-fn collect<R: Read + Send + 'static>(mut from: R) -> JoinHandle<Vec<u8>> {
+fn collect<R: Read + Send + 'static>(mut from: R) -> Receiver<Vec<u8>> {
+    let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         // A read error ends the output like its end does; the exit status tells the rest.
         let _ = from.read_to_end(&mut bytes);
-        bytes
-    })
+        let _ = tell.send(bytes);
+    });
+    told
 }
 
 impl Running {
@@ -146,8 +149,16 @@ impl Running {
         if let Some(input) = self.input.take() {
             let _ = input.join();
         }
-        finished.stdout = self.stdout.take().and_then(|t| t.join().ok()).unwrap_or_default();
-        finished.stderr = self.stderr.take().and_then(|t| t.join().ok()).unwrap_or_default();
+        let all = |told: Option<Receiver<Vec<u8>>>| {
+            told.map_or(Ok(Vec::new()), |told| told.recv_timeout(Duration::from_secs(20)))
+        };
+        match (all(self.stdout.take()), all(self.stderr.take())) {
+            (Ok(stdout), Ok(stderr)) => (finished.stdout, finished.stderr) = (stdout, stderr),
+            _ => panic!(
+                "`{}` ended, but something that it left behind holds its output open",
+                finished.command
+            ),
+        }
         finished
     }
 }
