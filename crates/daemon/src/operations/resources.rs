@@ -6,15 +6,14 @@ use std::collections::BTreeMap;
 pub(crate) type Resources = Option<BTreeMap<String, Vec<String>>>;
 
 /// Containers, under the names that older and newer clients know.
-pub(crate) fn containers<'a>(names: impl IntoIterator<Item = &'a str> + Clone) -> Resources {
-    let urls =
-        |kind: &str| names.clone().into_iter().map(|name| format!("/1.0/{kind}/{name}")).collect::<Vec<_>>();
+pub(crate) fn containers(names: &[&str]) -> Resources {
+    let urls = |kind: &str| names.iter().map(|name| format!("/1.0/{kind}/{name}")).collect::<Vec<_>>();
     Some(["containers", "instances"].into_iter().map(|kind| (kind.to_owned(), urls(kind))).collect())
 }
 
 /// One container.
 pub(crate) fn container(name: &str) -> Resources {
-    containers([name])
+    containers(&[name])
 }
 
 /// One image.
@@ -28,7 +27,7 @@ mod tests {
 
     #[test]
     fn containers_are_instances_too() {
-        let resources = containers(["c1", "c2"]).unwrap();
+        let resources = containers(&["c1", "c2"]).unwrap();
         assert_eq!(resources["containers"], ["/1.0/containers/c1", "/1.0/containers/c2"]);
         assert_eq!(resources["instances"], ["/1.0/instances/c1", "/1.0/instances/c2"]);
     }

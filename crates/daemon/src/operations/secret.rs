@@ -44,7 +44,7 @@ mod tests {
     fn a_secret_is_itself_alone() {
         let (one, two) = (Secret::random().unwrap(), Secret::random().unwrap());
         assert_eq!(one.reveal().len(), 64);
-        assert!(one.is(&one.reveal().to_owned()));
+        assert!(one.is(one.reveal()));
         assert!(!one.is(two.reveal()));
         assert!(!one.is(&one.reveal()[..63]));
         assert!(!one.is(&format!("{}0", one.reveal())));

@@ -22,17 +22,15 @@ pub(crate) async fn post(
     let task = Task { description: "Executing command", resources: container(&name), may_cancel: false };
     if post.wait_for_websocket {
         let names = if post.interactive { TERMINAL_NAMES } else { STREAM_NAMES };
-        let size =
-            (post.interactive && post.width > 0 && post.height > 0).then_some((post.width, post.height));
         let operation = operations.run_streaming(task, names, async move |sockets| {
-            let code = attend_exec(plan, sockets, size).await?;
+            let code = attend_exec(plan, sockets).await?;
             Ok::<_, ExecError>(Some(Map::from_iter([("return".to_owned(), code.into())])))
         })?;
         return accepted(&operation);
     }
     let logs = if post.record_output { Some(instances.log_dir(&name)?) } else { None };
     let prefix = prefix(&uri);
-    accepted(&*operations.run_reporting(task, &Reporter::default(), |operation| {
+    accepted(&operations.run_reporting(task, &Reporter::default(), |operation| {
         let id = operation.id();
         let file = |stream: &str| format!("exec_{id}.{stream}");
         let files = logs.map(|logs| (logs.join(file("stdout")), logs.join(file("stderr"))));

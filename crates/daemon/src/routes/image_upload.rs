@@ -50,13 +50,14 @@ pub(crate) async fn post(
     };
     let work = images.import(upload, description);
     let task = Task { description: "Downloading image", resources: None, may_cancel: true };
-    accepted(&*operations.run(task, work))
+    accepted(&operations.run(task, work))
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
+#[allow(clippy::needless_pass_by_value)] // the shape that map_err wants
 fn invalid(error: MultipartError) -> Refusal {
     Refusal::bad_request(format!("Invalid multipart image: {error}"))
 }

@@ -66,5 +66,5 @@ pub(crate) async fn delete(
     let whole = images.get(&fingerprint)?.fingerprint;
     let work = images.delete(&fingerprint).await?;
     let task = Task { description: "Deleting image", resources: image(&whole), may_cancel: false };
-    accepted(&*operations.run(task, work))
+    accepted(&operations.run(task, work))
 }

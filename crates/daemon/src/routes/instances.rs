@@ -73,11 +73,11 @@ pub(crate) async fn create(
     let creation = instances.create(post, reporter.progress()).await?;
     page.changed();
     let resources = match &creation.source {
-        Some(source) => containers([creation.name.as_str(), source.as_str()]),
+        Some(source) => containers(&[&creation.name, source]),
         None => container(&creation.name),
     };
     let task = Task { description: "Creating container", resources, may_cancel: true };
-    accepted(&*operations.run_reporting(task, &reporter, |_| creation.work))
+    accepted(&operations.run_reporting(task, &reporter, |_| creation.work))
 }
 
 /// `GET` of one.
@@ -110,7 +110,7 @@ pub(crate) async fn put(
     }
     let work = instances.update(&name, put).await?;
     let task = Task { description: "Updating container", resources: container(&name), may_cancel: false };
-    accepted(&*operations.run(task, work))
+    accepted(&operations.run(task, work))
 }
 
 /// `PATCH` of one: change what is given.
@@ -141,7 +141,7 @@ pub(crate) async fn rename(
     }
     let work = instances.rename(&name, &post.name).await?;
     let resources = container(&name);
-    accepted(&*operations.run(Task { description: "Renaming container", resources, may_cancel: false }, work))
+    accepted(&operations.run(Task { description: "Renaming container", resources, may_cancel: false }, work))
 }
 
 /// `DELETE` of one.
@@ -152,5 +152,5 @@ pub(crate) async fn delete(
 ) -> Answer {
     let work = instances.delete(&name).await?;
     let resources = container(&name);
-    accepted(&*operations.run(Task { description: "Deleting container", resources, may_cancel: false }, work))
+    accepted(&operations.run(Task { description: "Deleting container", resources, may_cancel: false }, work))
 }

@@ -20,5 +20,5 @@ pub(crate) async fn put(
 ) -> Answer {
     let change = instances.change_state(&name, put).await?;
     let task = Task { description: change.description, resources: container(&name), may_cancel: false };
-    accepted(&*operations.run(task, change.work))
+    accepted(&operations.run(task, change.work))
 }

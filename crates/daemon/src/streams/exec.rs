@@ -44,20 +44,13 @@ pub(crate) enum ExecError {
 ///
 /// # Errors
 /// Nobody came; the program could not be started.
-pub(crate) async fn attend_exec(
-    plan: ExecPlan,
-    mut sockets: Sockets,
-    size: Option<(u16, u16)>,
-) -> Result<i32, ExecError> {
+pub(crate) async fn attend_exec(plan: ExecPlan, mut sockets: Sockets) -> Result<i32, ExecError> {
     let control = sockets.take("control");
     let data = tokio::time::timeout(PATIENCE, sockets.all())
         .await
         .map_err(|_| ExecError::NobodyCame)?
         .ok_or(ExecError::ClientLeft)?;
     let running = plan.start().await?;
-    if let Some((width, height)) = size {
-        running.control.resize(width, height);
-    }
     let ended = CancellationToken::new();
     let obeying = control.map(|receiver| {
         let (ended, control) = (ended.clone(), running.control.clone());
@@ -89,8 +82,6 @@ async fn carry(
             carry_terminal(terminal, control, status, ended, obeying).await
         }
         (Streams::Pipes { stdin, stdout, stderr }, Some(zero), Some(one), Some(two)) => {
-            widen(&stdin);
-            widen(&stdout);
             let input = tokio::spawn(receive_pipe(stdin, zero, ended.clone()));
             let outputs = tokio::spawn(join(
                 send_pipe(stdout, one, ended.clone()),
@@ -166,10 +157,4 @@ async fn carry_pipes(
             code
         }
     }
-}
-
-/// Lets a pipe hold 1 MiB, so that program and daemon wait for each other less often.
-fn widen(pipe: &std::os::fd::OwnedFd) {
-    // Only makes it faster: where the user's limit is reached, things work as well.
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024);
 }
