@@ -8,8 +8,8 @@ use crate::tree::Tree;
 use model::runtime::spec::{ContainerSpec, Create, Mount, MountSource};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use sys::execve::Strings;
 use sys::mount_setattr::Change;
@@ -294,11 +294,12 @@ pub(crate) fn read_seccomp(wanted: bool, fd: Option<OwnedFd>) -> Result<Option<V
         (false, _) => Ok(None),
         (true, None) => Err(Error::refused(STEP, "none came with the request")),
         (true, Some(fd)) => {
-            let mut program = Vec::new();
-            std::fs::File::from(fd)
-                .take(SECCOMP_MOST + 1)
-                .read_to_end(&mut program)
-                .map_err(|error| Error::input_output(STEP, &error))?;
+            let file = std::fs::File::from(fd);
+            let failed = |error: std::io::Error| Error::input_output(STEP, &error);
+            let size = file.metadata().map_err(failed)?.len().min(SECCOMP_MOST + 1);
+            let mut program = vec![0; usize::try_from(size).unwrap_or(0)];
+            // The file is shared by everybody who loads this program, and so is its offset.
+            file.read_exact_at(&mut program, 0).map_err(failed)?;
             Ok(Some(program))
         }
     }
