@@ -13,11 +13,21 @@ const READ: usize = 256 * 1024;
 /// Room that pipes at our ends get where the system lets us, in bytes. See fcntl(2), `F_SETPIPE_SZ`.
 const PIPE: usize = 1024 * 1024;
 
+/// What follows the end of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing: input has a stream of its own, or there is more to come.
+    Wait,
+    /// Input on the same stream is over too, as on a terminal.
+    HangUp,
+}
+
 /// Copies a session's output to a file descriptor until its end. The receiver hears the outcome and
 /// gets the reader back: its connection is the server's to close.
 pub(crate) fn output(
     mut from: DataReader,
     to: impl AsFd + Send + 'static,
+    end: End,
 ) -> oneshot::Receiver<io::Result<DataReader>> {
     let (done, outcome) = oneshot::channel();
     std::thread::spawn(move || {
@@ -25,6 +35,9 @@ pub(crate) fn output(
         let copy = || {
             while let Some(piece) = from.next_piece()? {
                 write_all(to.as_fd(), piece)?;
+            }
+            if end == End::HangUp {
+                from.hang_up();
             }
             Ok(from)
         };

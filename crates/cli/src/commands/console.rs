@@ -5,7 +5,7 @@ use crate::output;
 use crate::session::{Session, Target};
 use crate::signals::{Arrived, Signals};
 use crate::terminal::{self, RawMode};
-use crate::transfer;
+use crate::transfer::{self, End};
 use anyhow::Context as _;
 use client::Client;
 use std::io;
@@ -29,7 +29,7 @@ async fn attach(client: &Client, name: &str) -> anyhow::Result<()> {
     output::print("To detach from the console, press: <ctrl>+a q\r\n")?;
 
     let mut control = console.control;
-    let mut out = transfer::output(console.output, io::stdout());
+    let mut out = transfer::output(console.output, io::stdout(), End::HangUp);
     let (leave, mut left) = mpsc::unbounded_channel();
     let mut keys = Keys::default();
     let _kept = transfer::input(io::stdin(), console.input, move |data, to| {

@@ -4,7 +4,7 @@ use crate::args::{ExecArgs, ExecMode};
 use crate::session::{Session, Target};
 use crate::signals::{Arrived, Signals};
 use crate::terminal::{self, RawMode};
-use crate::transfer;
+use crate::transfer::{self, End};
 use anyhow::Context as _;
 use api::exec::ExecPost;
 use client::{ControlStream, DataReader, ExecSession};
@@ -31,8 +31,9 @@ pub(crate) async fn run(session: &Session, args: ExecArgs) -> anyhow::Result<Exi
     let ExecSession { mut control, mut stdin, stdout, stderr, exit } = client.exec(&name, &request).await?;
     let raw = if interactive { RawMode::enter().context("cannot prepare the terminal")? } else { None };
 
-    let out = transfer::output(stdout, io::stdout());
-    let err = stderr.map(|stderr| transfer::output(stderr, io::stderr()));
+    let end = if interactive { End::HangUp } else { End::Wait };
+    let out = transfer::output(stdout, io::stdout(), end);
+    let err = stderr.map(|stderr| transfer::output(stderr, io::stderr(), End::Wait));
     // Both keep the input's connection open until the command has ended.
     let (_quiet, _kept);
     if args.disable_stdin {

@@ -94,6 +94,13 @@ impl DataReader {
         Ok(None)
     }
 
+    /// Ends our direction of the connection. On a terminal's stream the daemon waits for that after
+    /// its own end, and the thread that would do it may be reading the keyboard.
+    pub fn hang_up(&self) {
+        // Nothing to do about a socket that is closed already.
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
     /// Reads a frame's header.
     fn begin_frame(&mut self) -> io::Result<()> {
         if !self.have(2)? {
@@ -185,12 +192,6 @@ impl DataWriter {
     /// The daemon no longer listens.
     pub fn finish(&mut self) -> io::Result<()> {
         self.frame(TEXT, &[])
-    }
-
-    /// Closes both directions at once; a reader of this stream sees its end.
-    pub fn disconnect(&self) {
-        // Nothing to do about a socket that is closed already.
-        let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
     fn frame(&mut self, opcode: u8, payload: &[u8]) -> io::Result<()> {
