@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Controllers that are enabled on the way to a container's group of version 2.
-const ENABLED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+const ENABLED: [&str; 6] = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
 /// What a container's root may write in its own group of version 1.
 const OWN_V1: [&str; 2] = ["cgroup.procs", "tasks"];
 /// The same for version 2, where the kernel does not tell.

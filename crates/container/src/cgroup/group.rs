@@ -117,13 +117,13 @@ impl Cgroup {
     /// # Errors
     /// [`Error::File`], when the kernel refuses the value.
     pub fn set(&self, setting: &CgroupSetting) -> Result<bool, Error> {
-        let Some((_, dir)) = self.dir_with(&setting.controller) else {
-            return Ok(false);
-        };
         // A name with a slash would be another group's file.
         if setting.file.contains('/') {
             return Err(Error::BadPath(setting.file.clone()));
         }
+        let Some((_, dir)) = self.dir_with(&setting.controller) else {
+            return Ok(false);
+        };
         files::write_if_there(&dir.join(&setting.file), &setting.value)
     }
 }

@@ -122,7 +122,9 @@ fn entering_by_the_doors_and_by_clone() {
             }
         }
         let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        i32::from(!groups.lines().all(|line| line.ends_with(&path))) * 2
+        // Without doors, what is there of version 1 is not mounted.
+        let ours = |line: &&str| !doors.is_empty() || line.starts_with("0::");
+        i32::from(!groups.lines().filter(ours).all(|line| line.ends_with(&path))) * 2
     })
     .unwrap();
     assert_eq!(sys::waitid::wait(child.pidfd.as_fd()), Ok(sys::waitid::Ended::Code(0)));

@@ -183,3 +183,32 @@ fn in_a_privileged_container_and_one_that_is_gone() {
     let running = &container.running;
     assert!(Attacher::start(running.pid, running.pidfd.as_fd(), &running.cgroup).is_err());
 }
+
+#[test]
+fn where_the_containers_group_takes_no_processes() {
+    let Some(bed) = Bed::new("where_the_containers_group_takes_no_processes") else { return };
+    // As systemd does it: init moves into a group of its own and enables controllers beside it.
+    let script = "
+        cd /sys/fs/cgroup && mount -t cgroup2 none . && cd . && cd /sys/fs/cgroup && mkdir own &&
+        echo 0 > own/cgroup.procs &&
+        for c in $(cat cgroup.controllers); do echo +$c > cgroup.subtree_control; done
+        cat cgroup.subtree_control; echo ready; exec sleep 1000";
+    let container = bed.start(&bed.spec(script), None);
+    let dir = container.running.cgroup.unified().unwrap();
+    let control = |dir: &OwnedFd| {
+        let path = format!("/proc/self/fd/{}/cgroup.subtree_control", std::os::fd::AsRawFd::as_raw_fd(dir));
+        std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+    };
+    let enabled = dir.as_ref().is_some_and(|dir| {
+        (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            !control(dir).is_empty()
+        })
+    });
+    if !enabled {
+        eprintln!("SKIP where_the_containers_group_takes_no_processes: no controllers to delegate");
+        return;
+    }
+    let output = container.sh("grep ^0 /proc/self/cgroup; id -u");
+    assert_eq!(output, "0::/.lxc\n0\n");
+}
