@@ -16,7 +16,6 @@ pub const EXTENSIONS: &[&str] = &[
     "container_image_properties",
     "file_delete",
     "file_append",
-    "image_create_aliases",
     "entity_description",
     "file_symlinks",
     "console",
