@@ -1,9 +1,9 @@
 //! Storage pools and their volumes.
 
-use crate::Error;
 use crate::catalog::{Stamp, Table};
 use crate::instances::Registry;
 use crate::var::Var;
+use crate::{Error, Progress};
 use api::instances::Instance;
 use api::storage::{Amount, Pool, PoolResources, PoolsPost, Volume};
 use image::{ImageFiles, Limits};
@@ -219,9 +219,12 @@ impl Pools {
         name: &InstanceName,
         fingerprint: &Fingerprint,
         files: ImageFiles,
+        progress: &Progress,
     ) -> Result<(), Error> {
         let pool = self.usable(pool)?;
+        let progress = progress.clone();
         let fill = |dest: PathBuf| async move {
+            progress.show("create_instance_from_image_unpack_progress", "Unpacking image");
             image::unpack::unpack(files, dest, Limits::default()).await.map(drop)
         };
         pool.ensure_image(fingerprint, fill).await.map_err(|error| match error {

@@ -246,8 +246,10 @@ async fn make_volume(
     match origin {
         Origin::Empty => context.pools.create_empty(pool, name).await,
         Origin::Image(fingerprint) => {
-            progress.show("create_instance_from_image_unpack_progress", "Unpacking image");
-            context.pools.create_from_image(pool, name, fingerprint, context.images.files(fingerprint)).await
+            context
+                .pools
+                .create_from_image(pool, name, fingerprint, context.images.files(fingerprint), progress)
+                .await
         }
         Origin::Copy { pool: from, name: source, running } => {
             context.pools.copy(from, source, *running, pool, name).await
