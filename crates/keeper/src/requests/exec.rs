@@ -1,0 +1,53 @@
+//! `Exec`: a program inside a running container.
+
+use super::start::descriptor;
+use super::{Reply, not_running};
+use crate::events::programs::failed;
+use crate::keeper::{Keeper, Report};
+use crate::poller::{EventFlags, Source};
+use container::exec::{Attacher, Pending};
+use model::runtime::protocol::Failure;
+use model::runtime::spec::ExecSpec;
+use std::os::fd::{AsFd, OwnedFd};
+
+const STEP: &str = "run a program";
+
+impl Keeper {
+    /// Answered when the program has been executed.
+    pub(super) fn exec(
+        &mut self,
+        peer: u64,
+        request: u64,
+        name: &str,
+        spec: &ExecSpec,
+        fds: Vec<OwnedFd>,
+    ) -> Reply {
+        match self.spawn(name, spec, fds).and_then(|pending| self.await_report(peer, request, pending)) {
+            Ok(()) => Reply::Later,
+            Err(failure) => Reply::Now(Err(failure)),
+        }
+    }
+
+    fn spawn(&mut self, name: &str, spec: &ExecSpec, fds: Vec<OwnedFd>) -> Result<Pending, Failure> {
+        let Some(running) = self.running(name) else { return Err(not_running(STEP, name)) };
+        let mut fds = fds.into_iter();
+        let mut stream = || descriptor(STEP, &mut fds);
+        let streams = [stream()?, stream()?, stream()?];
+        let seccomp = if spec.seccomp { Some(stream()?) } else { None };
+        if running.attacher.is_none() {
+            let attacher = Attacher::start(running.pid, running.pidfd.as_fd(), &running.cgroup)?;
+            running.attacher = Some(attacher);
+        }
+        let Some(attacher) = &running.attacher else { return Err(not_running(STEP, name)) };
+        let borrowed = [streams[0].as_fd(), streams[1].as_fd(), streams[2].as_fd()];
+        Ok(attacher.spawn(spec, borrowed, seccomp)?)
+    }
+
+    fn await_report(&mut self, peer: u64, request: u64, pending: Pending) -> Result<(), Failure> {
+        let number = self.number();
+        let watched = self.poller.add(pending.ready(), EventFlags::IN, Source::Report(number));
+        let token = watched.map_err(failed("poll the program"))?;
+        self.reports.insert(number, Report { pending, token, peer, request });
+        Ok(())
+    }
+}
