@@ -102,7 +102,6 @@ impl<R: Read> Reader<R> {
 
     fn member(&mut self, header: &Header, ahead: Ahead) -> Result<Member, ArchiveError> {
         let pax = ahead.pax.unwrap_or_else(|| self.global.clone());
-        let type_byte = header.entry_type().as_byte();
         let size = pax.size.or_else(|| header.entry_size().ok()).unwrap_or(0);
         let mut path = pax
             .sparse
@@ -116,23 +115,7 @@ impl<R: Read> Reader<R> {
             .or(ahead.long_link)
             .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))
             .unwrap_or_default();
-        let kind = match type_byte {
-            // In the oldest format a directory is a file whose name ends in a slash.
-            b'0' | 0 | b'7' if path.ends_with(b"/") => Kind::Directory,
-            b'0' | 0 | b'7' | b'S' => Kind::File,
-            b'1' => Kind::HardLink,
-            b'2' => Kind::Symlink,
-            b'3' => Kind::CharDevice,
-            b'4' => Kind::BlockDevice,
-            b'5' => Kind::Directory,
-            b'6' => Kind::Fifo,
-            other => {
-                return Err(ArchiveError::UnsupportedKind {
-                    member: path.escape_ascii().to_string(),
-                    kind: other.escape_ascii().to_string(),
-                });
-            }
-        };
+        let kind = kind_of(header, &path)?;
         if kind == Kind::Directory {
             while path.len() > 1 && path.ends_with(b"/") {
                 path.pop();
@@ -147,30 +130,16 @@ impl<R: Read> Reader<R> {
             Some((real_size, extents)) => (real_size, Some(extents)),
             None => (self.data, None),
         };
-        let damaged = |what| ArchiveError::Damaged { offset: self.offset, what };
-        let id = |pax: Option<u64>, field: std::io::Result<u64>| {
-            let id = pax.map_or(field, Ok).map_err(|_| damaged("an owner is not a number"))?;
-            // The highest id means "unchanged" to chown(2).
-            u32::try_from(id)
-                .ok()
-                .filter(|id| *id != u32::MAX)
-                .ok_or_else(|| damaged("an owner is out of range"))
-        };
-        let device = |field: std::io::Result<Option<u32>>| match kind {
-            Kind::CharDevice | Kind::BlockDevice => {
-                field.ok().flatten().ok_or_else(|| damaged("a device has no number"))
-            }
-            _ => Ok(0),
-        };
+        let fields = fields(header, kind, pax.uid, pax.gid).map_err(|what| self.damaged(what))?;
         Ok(Member {
             path,
             link,
             kind,
-            mode: header.mode().map_err(|_| damaged("a mode is not a number"))? & 0o7777,
-            uid: id(pax.uid, header.uid())?,
-            gid: id(pax.gid, header.gid())?,
-            mtime: pax.mtime.unwrap_or_else(|| (i64::try_from(header.mtime().unwrap_or(0)).unwrap_or(0), 0)),
-            device: (device(header.device_major())?, device(header.device_minor())?),
+            mode: fields.mode,
+            uid: fields.uid,
+            gid: fields.gid,
+            mtime: pax.mtime.unwrap_or((fields.mtime, 0)),
+            device: fields.device,
             xattrs: pax.xattrs,
             acl_access: pax.acl_access,
             acl_default: pax.acl_default,
@@ -276,14 +245,15 @@ impl<R: Read> Reader<R> {
     }
 
     fn skip_data(&mut self) -> Result<(), ArchiveError> {
-        let mut left = self.data.saturating_add(self.padding);
+        let padding = self.padding;
+        let mut left = self.data.saturating_add(padding);
         (self.data, self.padding) = (0, 0);
         let mut buffer = [0; 32 * 1024];
         while left > 0 {
             let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             match self.read_some(&mut buffer[..wanted])? {
                 // The padding of the last member may be missing as well.
-                0 if left < BLOCK as u64 => break,
+                0 if left <= padding => break,
                 0 => return Err(ArchiveError::Truncated),
                 count => left -= count as u64,
             }
@@ -326,6 +296,65 @@ impl<R: Read> Reader<R> {
     fn damaged(&self, what: &'static str) -> ArchiveError {
         ArchiveError::Damaged { offset: self.offset, what }
     }
+}
+
+fn kind_of(header: &Header, path: &[u8]) -> Result<Kind, ArchiveError> {
+    Ok(match header.entry_type().as_byte() {
+        // In the oldest format a directory is a file whose name ends in a slash.
+        b'0' | 0 | b'7' if path.ends_with(b"/") => Kind::Directory,
+        b'0' | 0 | b'7' | b'S' => Kind::File,
+        b'1' => Kind::HardLink,
+        b'2' => Kind::Symlink,
+        b'3' => Kind::CharDevice,
+        b'4' => Kind::BlockDevice,
+        b'5' => Kind::Directory,
+        b'6' => Kind::Fifo,
+        other => {
+            return Err(ArchiveError::UnsupportedKind {
+                member: path.escape_ascii().to_string(),
+                kind: other.escape_ascii().to_string(),
+            });
+        }
+    })
+}
+
+/// The numbers of a header.
+struct Fields {
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    mtime: i64,
+    device: (u32, u32),
+}
+
+/// `Err` says what is wrong. Fields that were never written are zero.
+fn fields(header: &Header, kind: Kind, uid: Option<u64>, gid: Option<u64>) -> Result<Fields, &'static str> {
+    let blank = |field: &[u8]| field.iter().all(|byte| matches!(byte, 0 | b' '));
+    let old = header.as_old();
+    let id = |extended: Option<u64>, raw: &[u8], field: std::io::Result<u64>| {
+        let id = match extended {
+            Some(id) => id,
+            None if blank(raw) => 0,
+            None => field.map_err(|_| "an owner is not a number")?,
+        };
+        // The highest id means "unchanged" to chown(2).
+        u32::try_from(id).ok().filter(|id| *id != u32::MAX).ok_or("an owner is out of range")
+    };
+    let device = |field: std::io::Result<Option<u32>>| match kind {
+        Kind::CharDevice | Kind::BlockDevice => field.ok().flatten().ok_or("a device has no number"),
+        _ => Ok(0),
+    };
+    Ok(Fields {
+        mode: if blank(&old.mode) {
+            0
+        } else {
+            header.mode().map_err(|_| "a mode is not a number")? & 0o7777
+        },
+        uid: id(uid, &old.uid, header.uid())?,
+        gid: id(gid, &old.gid, header.gid())?,
+        mtime: i64::try_from(header.mtime().unwrap_or(0)).unwrap_or(0),
+        device: (device(header.device_major())?, device(header.device_minor())?),
+    })
 }
 
 fn trim_zeros(mut name: Vec<u8>) -> Vec<u8> {

@@ -8,12 +8,16 @@ use std::collections::BTreeMap;
 
 /// Prints a template with the given names.
 pub(super) fn evaluate(nodes: &[Node], names: BTreeMap<String, Value>) -> Result<String, TemplateError> {
-    let mut evaluator = Evaluator { scopes: vec![names], output: String::new(), steps: 0, escape: false };
+    let config = names.get("config").cloned().unwrap_or(Value::Nothing);
+    let mut evaluator =
+        Evaluator { config, scopes: vec![names], output: String::new(), steps: 0, escape: false };
     evaluator.nodes(nodes)?;
     Ok(evaluator.output)
 }
 
 struct Evaluator {
+    /// The context's own, whatever a template has set since.
+    config: Value,
     /// Names of the context, then of each loop and `with` around.
     scopes: Vec<BTreeMap<String, Value>>,
     output: String,
@@ -160,9 +164,7 @@ impl Evaluator {
         let [key, default] = arguments else {
             return Err(TemplateError::Argument { name: name.to_owned(), what: "takes a key and a default" });
         };
-        // The context's own, whatever a template has set since.
-        let config = self.scopes.first().and_then(|scope| scope.get("config")).cloned();
-        Ok(match config.unwrap_or(Value::Nothing).get(&key.to_text()) {
+        Ok(match self.config.get(&key.to_text()) {
             Value::Text(text, _) => Value::text(text.trim_end_matches(['\r', '\n'])),
             _ => default.clone(),
         })

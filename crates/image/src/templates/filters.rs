@@ -140,6 +140,7 @@ fn yesno(value: &Value, argument: Option<&Value>) -> Value {
     words.get(index).map_or(Value::Nothing, |word| Value::text(*word))
 }
 
+#[derive(Clone, Copy)]
 enum Side {
     Left,
     Right,

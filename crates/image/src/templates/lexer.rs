@@ -90,7 +90,7 @@ pub(super) fn pieces(template: &str) -> Result<Vec<Piece>, TemplateError> {
 /// Where a piece closes. Marks inside of quotes do not count, except in comments.
 fn closing_at(from: &str, closing: &str) -> Option<usize> {
     if closing == "#}" {
-        return from.find(closing);
+        return from[2..].find(closing).map(|at| at + 2);
     }
     let mut quote = None;
     let mut skip = false;

@@ -1,6 +1,6 @@
 //! Owner, mode, extended attributes and times of what was unpacked.
 
-use super::acl;
+use super::acl::{self, Acl, Names};
 use super::error::{Refusal, UnpackError};
 use super::tree::{Entry, write_error};
 use crate::archive::Member;
@@ -21,7 +21,12 @@ pub(super) struct Attributes {
     /// `None`: left as it is.
     mtime: Option<(i64, u32)>,
     xattrs: Vec<(CString, Vec<u8>)>,
+    /// Lists that name users of the container, whose ids are known when everything is unpacked.
+    named_acls: Vec<NamedAcl>,
 }
+
+/// The attribute, and the list that becomes its value.
+pub(super) type NamedAcl = (CString, Acl);
 
 /// Extended attributes that are taken from an archive. Labels of security modules and what
 /// file systems keep in `trusted.` belong to the host that the image was made on.
@@ -35,11 +40,12 @@ fn is_wanted(name: &[u8]) -> bool {
 impl Attributes {
     /// A directory that the archive has files in but does not mention.
     pub(super) fn of_implied_directory() -> Self {
-        Self { mode: 0o755, uid: 0, gid: 0, mtime: None, xattrs: Vec::new() }
+        Self { mode: 0o755, uid: 0, gid: 0, mtime: None, xattrs: Vec::new(), named_acls: Vec::new() }
     }
 
     pub(super) fn of(member: &Member) -> Result<Self, Refusal> {
         let mut xattrs = Vec::new();
+        let mut named_acls = Vec::new();
         for (name, value) in &member.xattrs {
             if is_wanted(name) {
                 let name = CString::new(name.clone()).map_err(|_| Refusal::ImpossibleName)?;
@@ -49,11 +55,22 @@ impl Attributes {
         let lists = [(acl::ACCESS, &member.acl_access), (acl::DEFAULT, &member.acl_default)];
         for (name, text) in lists {
             if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
-                let value = acl::from_text(text).ok_or(Refusal::BadAcl)?;
-                xattrs.push((CString::new(name).map_err(|_| Refusal::ImpossibleName)?, value));
+                let list = Acl::parse(text).ok_or(Refusal::BadAcl)?;
+                let name = CString::new(name).map_err(|_| Refusal::ImpossibleName)?;
+                match list.encode(&Names::default()) {
+                    Some(value) => xattrs.push((name, value)),
+                    None => named_acls.push((name, list)),
+                }
             }
         }
-        Ok(Self { mode: member.mode, uid: member.uid, gid: member.gid, mtime: Some(member.mtime), xattrs })
+        Ok(Self {
+            mode: member.mode,
+            uid: member.uid,
+            gid: member.gid,
+            mtime: Some(member.mtime),
+            xattrs,
+            named_acls,
+        })
     }
 
     /// Sets everything on an open file or directory.
@@ -101,6 +118,11 @@ impl Attributes {
         Ok(())
     }
 
+    /// Takes out the lists that are to be set at the end.
+    pub(super) fn take_named_acls(&mut self) -> Vec<NamedAcl> {
+        std::mem::take(&mut self.named_acls)
+    }
+
     fn times(&self) -> Option<Timestamps> {
         let (tv_sec, nanos) = self.mtime?;
         let time = Timespec { tv_sec, tv_nsec: nanos.into() };
@@ -112,6 +134,6 @@ impl Attributes {
     /// Metadata and templates are the host's: root's, readable for nobody else, nothing special.
     pub(super) fn on_the_hosts_side(self, kind: crate::archive::Kind) -> Self {
         let mode = if kind == crate::archive::Kind::Directory { 0o700 } else { 0o600 };
-        Self { mode, uid: 0, gid: 0, mtime: self.mtime, xattrs: Vec::new() }
+        Self { mode, uid: 0, gid: 0, mtime: self.mtime, xattrs: Vec::new(), named_acls: Vec::new() }
     }
 }

@@ -54,7 +54,7 @@ impl<'a> Extractor<'a> {
             }
             self.member(&member, &mut archive)?;
         }
-        self.tree.finish()
+        self.tree.finish(self.shape.rootfs())
     }
 
     fn member<R: Read>(&mut self, member: &Member, archive: &mut Reader<R>) -> Result<(), UnpackError> {
@@ -72,6 +72,9 @@ impl<'a> Extractor<'a> {
         let mut attributes = Attributes::of(member).map_err(refuse)?;
         if place == Place::Host {
             attributes = attributes.on_the_hosts_side(member.kind);
+        }
+        if matches!(member.kind, Kind::File | Kind::Directory) {
+            self.tree.defer(&path, attributes.take_named_acls());
         }
         match member.kind {
             Kind::Directory => self.tree.add_directory(path, attributes, &member.path),

@@ -28,6 +28,11 @@ pub(super) enum Place {
 }
 
 impl Shape {
+    /// Where the container's root is, as the beginning of a path.
+    pub(super) fn rootfs(self) -> &'static str {
+        if self == Self::Rootfs { "" } else { "rootfs/" }
+    }
+
     /// Where a member of this path goes, and whether it may be of this kind there.
     pub(super) fn place(self, path: &RelativePath, kind: Kind) -> Result<Place, Refusal> {
         if self == Self::Rootfs {

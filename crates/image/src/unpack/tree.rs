@@ -1,17 +1,25 @@
 //! The directory that is unpacked to: every name is resolved beneath it and never through a link.
 
-use super::attributes::Attributes;
+use super::acl::Names;
+use super::attributes::{Attributes, NamedAcl};
 use super::error::{Refusal, UnpackError};
 use super::names::RelativePath;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, statat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fsetxattr, mkdirat, openat, openat2,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH
@@ -26,6 +34,8 @@ pub(super) struct Tree {
     last: Option<(RelativePath, Rc<OwnedFd>)>,
     /// What directories get when everything is in them.
     directories: BTreeMap<RelativePath, Attributes>,
+    /// Access control lists that wait for `/etc/passwd` and `/etc/group`.
+    named_acls: Vec<(RelativePath, NamedAcl)>,
 }
 
 /// A place in the tree where something is made.
@@ -54,7 +64,7 @@ impl Tree {
             path: path.to_owned(),
             source: errno.into(),
         })?;
-        Ok(Self { root: Rc::new(root), last: None, directories: BTreeMap::new() })
+        Ok(Self { root: Rc::new(root), last: None, directories: BTreeMap::new(), named_acls: Vec::new() })
     }
 
     /// What the top directory gets if the archive does not mention it.
@@ -162,15 +172,61 @@ impl Tree {
         Some((parent, name.to_vec(), FileType::from_raw_mode(stat.st_mode)))
     }
 
-    /// Gives every directory its owner, mode, attributes and times.
-    pub(super) fn finish(self) -> Result<(), UnpackError> {
+    /// Keeps access control lists with names until the end.
+    pub(super) fn defer(&mut self, path: &RelativePath, acls: Vec<NamedAcl>) {
+        self.named_acls.extend(acls.into_iter().map(|acl| (path.clone(), acl)));
+    }
+
+    /// Gives every directory its owner, mode, attributes and times, and sets the lists that were
+    /// kept. `rootfs` is where the container's root is in this tree.
+    pub(super) fn finish(self, rootfs: &str) -> Result<(), UnpackError> {
         for (path, attributes) in &self.directories {
             let member = path.as_bytes();
             let fd = openat2(&self.root, member, DIRECTORY, Mode::empty(), BENEATH)
                 .map_err(|errno| write_error("open the directory", member, errno))?;
             attributes.apply(fd.as_fd(), member)?;
         }
+        if self.named_acls.is_empty() {
+            return Ok(());
+        }
+        let names = Names::parse(
+            &self.small_text(&format!("{rootfs}etc/passwd")),
+            &self.small_text(&format!("{rootfs}etc/group")),
+        );
+        for (path, (attribute, acl)) in &self.named_acls {
+            let member = path.as_bytes();
+            let Some(value) = acl.encode(&names) else {
+                tracing::warn!(
+                    member = %member.escape_ascii(),
+                    "an access control list names somebody that the image does not have; it is left out"
+                );
+                continue;
+            };
+            let file = match openat2(&self.root, member, READ, Mode::empty(), BENEATH) {
+                Ok(file) => file,
+                // A later member of the same name has replaced it.
+                Err(Errno::LOOP | Errno::NXIO) => continue,
+                Err(errno) => return Err(write_error("open", member, errno)),
+            };
+            fsetxattr(file, attribute.as_c_str(), &value, XattrFlags::empty())
+                .map_err(|errno| write_error("set the access control list of", member, errno))?;
+        }
         Ok(())
+    }
+
+    /// A small file's text; empty if it is missing, large, not text, or anything but a file.
+    fn small_text(&self, path: &str) -> String {
+        let read = || {
+            let file = openat2(&self.root, path, READ, Mode::empty(), BENEATH).ok()?;
+            let file = std::fs::File::from(file);
+            if !file.metadata().ok()?.is_file() {
+                return None;
+            }
+            let mut text = String::new();
+            file.take(1 << 20).read_to_string(&mut text).ok()?;
+            Some(text)
+        };
+        read().unwrap_or_default()
     }
 }
 
