@@ -3,9 +3,10 @@
 //! Nothing is mounted on the host for a container, so no process but the container's own pins its
 //! file systems.
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Result as IoResult;
 use rustix::mount::{OpenTreeFlags, open_tree};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use sys::mount_setattr::{Change, mount_setattr};
@@ -23,6 +24,12 @@ impl Tree {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let source = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?;
         Self::copy(source.as_fd(), recursive)
+    }
+
+    /// Copy what is staged at a path; for a child, which does not allocate.
+    pub(crate) fn at(path: &CStr) -> IoResult<Self> {
+        let source = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        Self::copy(source.as_fd(), true)
     }
 
     /// Copy what a descriptor refers to.

@@ -35,7 +35,8 @@ pub struct Pending {
     line: OwnedFd,
 }
 
-/// A program that was executed; a child of the caller, who reaps it.
+/// A program that was executed; a child of the caller, who reaps it. The container's init cannot end
+/// before that is done, so never wait for init alone.
 #[derive(Debug)]
 pub struct Spawned {
     /// On the host.

@@ -81,6 +81,8 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
     // Root of the container first: only from there does becoming somebody else take the
     // capabilities away.
     entry::become_root()?;
+    // Changing ids may have undone it.
+    entry::hide()?;
     if let Some(command) = errand.apparmor {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = openat(CWD, c"/proc", flags, Mode::empty()).at("set the AppArmor profile")?;

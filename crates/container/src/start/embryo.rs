@@ -3,9 +3,11 @@
 use super::child::{self, Inherited};
 use super::limits;
 use super::plan::Plan;
+use super::staging::Stage;
 use crate::cgroup::{Cgroup, Layout};
 use crate::report::{self, Heard};
 use crate::{Error, idmap};
+use model::IdMap;
 use model::runtime::spec::ContainerSpec;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -80,7 +82,7 @@ pub fn clone(spec: &ContainerSpec, seccomp: Option<OwnedFd>, layout: &Layout) ->
     let owner = owner(spec)?;
     let (line, childs) = report::line()?;
     let cgroup = Cgroup::create(layout, &spec.cgroup, owner)?;
-    let child = match spawn(&plan, &cgroup, &childs) {
+    let child = match spawn(&plan, spec.idmap.as_ref(), &cgroup, &childs) {
         Ok(child) => child,
         Err(error) => {
             // Why it failed is told, not what could not be undone.
@@ -106,7 +108,7 @@ fn owner(spec: &ContainerSpec) -> Result<Option<(u32, u32)>, Error> {
     }
 }
 
-fn spawn(plan: &Plan, cgroup: &Cgroup, line: &OwnedFd) -> Result<Child, Error> {
+fn spawn(plan: &Plan, map: Option<&IdMap>, cgroup: &Cgroup, line: &OwnedFd) -> Result<Child, Error> {
     let mut namespaces = Namespaces::MOUNT
         .with(Namespaces::PID)
         .with(Namespaces::UTS)
@@ -126,8 +128,17 @@ fn spawn(plan: &Plan, cgroup: &Cgroup, line: &OwnedFd) -> Result<Child, Error> {
     keep.extend(doors.iter().map(AsFd::as_fd));
     keep.push(line.as_fd());
     let inherited = Inherited { line, doors: &doors, keep: &keep };
-    clone3(namespaces, unified.as_ref().map(AsFd::as_fd), || child::run(plan, &inherited))
-        .map_err(|errno| Error::system("clone the first process", errno))
+    let stage = Stage::set(plan, map)?;
+    let unified = unified.as_ref().map(AsFd::as_fd);
+    let cloned = clone3(namespaces, unified, || child::run(plan, &inherited))
+        .map_err(|errno| Error::system("clone the first process", errno));
+    match (cloned, stage.map_or(Ok(()), Stage::leave)) {
+        (Ok(child), Err(error)) => {
+            idmap::reap(&child);
+            Err(error)
+        }
+        (cloned, _) => cloned,
+    }
 }
 
 /// Map the ids of the child's user namespace, and with it those of mounts.
@@ -137,9 +148,9 @@ fn give_ids(spec: &ContainerSpec, plan: &Plan, pid: i32) -> Result<(), Error> {
         idmap::write(pid, map)?;
         userns = Some(idmap::open_namespace(pid, "user")?);
     }
-    for (bind, step) in plan.binds() {
+    for (bind, step) in plan.binds().filter(|(bind, _)| bind.staged.is_none()) {
         let idmap = if bind.idmapped { userns.as_ref().map(AsFd::as_fd) } else { None };
-        let change = Change { idmap, read_only: bind.read_only, ..Change::default() };
+        let change = Change { idmap, ..Change::default() };
         bind.tree.change(change).map_err(|errno| Error::system(step.to_owned(), errno))?;
     }
     Ok(())

@@ -20,6 +20,7 @@ mod filesystem;
 mod limits;
 mod mounts;
 mod plan;
+mod staging;
 #[cfg(test)]
 mod tests;
 

@@ -74,7 +74,13 @@ fn mount_item<'a>(root: BorrowedFd<'_>, item: &'a Item) -> Result<(), Fault<'a>>
         Err(errno) => return Err(Fault { step: &item.step, errno }),
     };
     match &item.source {
-        Source::Bind(bind) => attach(bind.tree.as_fd(), target.as_fd()).at(&item.step),
+        Source::Bind(bind) => match &bind.staged {
+            None => attach(bind.tree.as_fd(), target.as_fd()).at(&item.step),
+            Some(path) => {
+                let tree = Tree::at(path).at(&item.step)?;
+                attach(tree.as_fd(), target.as_fd()).at(&item.step)
+            }
+        },
         Source::New(new) => match new.make() {
             Ok(mount) => attach(mount.as_fd(), target.as_fd()).at(&item.step),
             Err(errno) if item.optional && NewFilesystem::unavailable(errno) => Ok(()),

@@ -2,6 +2,7 @@
 //! into pieces, so that the child only makes system calls.
 
 use super::filesystem::NewFilesystem;
+use super::staging;
 use crate::Error;
 use crate::place::{Links, Place};
 use crate::tree::Tree;
@@ -22,7 +23,8 @@ const SECCOMP_MOST: u64 = 4096 * 8;
 pub(super) struct Bind {
     pub(super) tree: Tree,
     pub(super) idmapped: bool,
-    pub(super) read_only: bool,
+    /// Where the child takes it from instead, because it must stay read-only.
+    pub(super) staged: Option<CString>,
 }
 
 /// What is mounted.
@@ -120,8 +122,7 @@ impl Plan {
         let root = Bind {
             tree: open_root(&spec.rootfs.path)?,
             idmapped: spec.rootfs.idmapped && spec.idmap.is_some(),
-            // Mount points are made in it first.
-            read_only: false,
+            staged: None,
         };
         let mut items = Vec::new();
         for device in &spec.devices {
@@ -132,10 +133,10 @@ impl Plan {
                 optional: device.optional,
                 read_only: false,
             };
-            items.extend(item(&mount, spec.idmap.is_some())?);
+            items.extend(item(&mount, spec.idmap.is_some(), items.len())?);
         }
         for mount in &spec.mounts {
-            items.extend(item(mount, spec.idmap.is_some())?);
+            items.extend(item(mount, spec.idmap.is_some(), items.len())?);
         }
         let init = spec.init.first().map_or("", String::as_str);
         if !init.starts_with('/') {
@@ -236,7 +237,7 @@ fn open_root(path: &Path) -> Result<Tree, Error> {
 }
 
 /// `None`: the source is missing, which is allowed.
-fn item(mount: &Mount, mapped: bool) -> Result<Option<Item>, Error> {
+fn item(mount: &Mount, mapped: bool, number: usize) -> Result<Option<Item>, Error> {
     let target = mount.target.trim_start_matches('/');
     let step = format!("mount /{target}");
     let source = match &mount.source {
@@ -248,7 +249,13 @@ fn item(mount: &Mount, mapped: bool) -> Result<Option<Item>, Error> {
                     return Err(Error::system(format!("open {}", path.display()), errno));
                 }
             };
-            Source::Bind(Bind { tree, idmapped: *idmapped && mapped, read_only: mount.read_only })
+            let staged = if mount.read_only && mapped { Some(staging::path(number)?) } else { None };
+            if mount.read_only && !mapped {
+                // A privileged container's root can change that: it is the host's.
+                let change = Change { read_only: true, ..Change::default() };
+                tree.change(change).map_err(|errno| Error::system(step.clone(), errno))?;
+            }
+            Source::Bind(Bind { tree, idmapped: *idmapped && mapped, staged })
         }
         MountSource::Filesystem { kind, options } => {
             let read_only = if mount.read_only { ",ro" } else { "" };

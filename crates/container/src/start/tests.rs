@@ -202,6 +202,40 @@ fn mounts_and_devices() {
 }
 
 #[test]
+fn read_only_mounts_stay_so() {
+    let Some(bed) = Bed::new("read_only_mounts_stay_so") else { return };
+    let home = std::fs::read_link("/proc/thread-self/ns/mnt").unwrap();
+    let shared = tempfile::tempdir().unwrap();
+    std::fs::write(shared.path().join("file"), "shared").unwrap();
+    let mut spec = bed.spec(
+        "for m in /mnt/plain /mnt/mapped; do
+            mount -o remount,rw,bind $m 2>/dev/null && echo writable; echo x > $m/file && echo written
+            cat $m/file; echo; stat -c %u $m/file; done
+         mount -o remount,rw,bind /one && echo writable; cat /one",
+    );
+    for (path, target, create, idmapped) in [
+        (shared.path().to_owned(), "mnt/plain", Create::Dir, false),
+        (shared.path().to_owned(), "mnt/mapped", Create::Dir, true),
+        (shared.path().join("file"), "one", Create::File, true),
+    ] {
+        spec.mounts.push(Mount {
+            source: MountSource::Bind { path, recursive: true, idmapped },
+            target: target.to_owned(),
+            create: Some(create),
+            optional: false,
+            read_only: true,
+        });
+    }
+    let (output, _) = bed.run(&spec);
+    assert!(!output.contains("writable") && !output.contains("written"), "{output}");
+    assert_eq!(output.matches("shared").count(), 3, "{output}");
+    assert!(output.contains("65534") && output.lines().any(|line| line == "0"), "{output}");
+    assert_eq!(std::fs::read_to_string(shared.path().join("file")).unwrap(), "shared");
+    // The caller is where it was.
+    assert_eq!(std::fs::read_link("/proc/thread-self/ns/mnt").unwrap(), home);
+}
+
+#[test]
 fn hostile_links_lead_nowhere() {
     let Some(bed) = Bed::new("hostile_links_lead_nowhere") else { return };
     let outside = tempfile::tempdir().unwrap();
