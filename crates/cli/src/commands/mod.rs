@@ -71,11 +71,37 @@ pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for an operation and shows its progress to whoever sits at a terminal.
+/// Waits for an operation and shows its progress to whoever sits at a terminal. Ctrl-C cancels what
+/// can be cancelled; a second one gives up waiting.
 async fn wait(session: &Session, pending: &Pending, what: &str) -> Result<Operation, client::Error> {
     let mut progress = Progress::new(session.global.quiet);
-    if !progress.enabled() {
-        return pending.wait().await;
+    let visible = progress.enabled();
+    let waiting = async {
+        if visible {
+            pending.wait_with(|text| progress.set(&format!("{what}: {text}"))).await
+        } else {
+            pending.wait().await
+        }
+    };
+    if !pending.operation.may_cancel {
+        return waiting.await;
     }
-    pending.wait_with(|text| progress.set(&format!("{what}: {text}"))).await
+    tokio::pin!(waiting);
+    let interrupted = async {
+        // Where signals cannot be caught, Ctrl-C keeps its usual meaning.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        result = &mut waiting => return result,
+        () = interrupted => {}
+    }
+    pending.cancel().await?;
+    tokio::select! {
+        result = &mut waiting => result,
+        _ = tokio::signal::ctrl_c() => {
+            Err(client::Error::Operation { message: "Interrupted; the server may still be at it".to_owned(), cancelled: true })
+        }
+    }
 }
