@@ -44,6 +44,14 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::bad_request("The request needs a JSON body"));
     }
+    // serde would take a list for the fields of an object in their order.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Refusal::bad_request("The request's body must be a JSON object, not a list"));
+    }
+    // A list would be taken as the fields of an object in their order, and an empty one as nothing given.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Refusal::bad_request("The request's body is not a JSON object"));
+    }
     serde_json::from_slice(bytes)
         .map_err(|error| Refusal::bad_request(format!("The request's body is not understood: {error}")))
 }
@@ -59,7 +67,7 @@ mod tests {
     #[tokio::test]
     async fn bodies_are_read_or_refused_with_the_right_code() {
         assert_eq!(put(Body::from(r#"{"action": "stop", "timeout": 5}"#)).await.unwrap().timeout, 5);
-        for bad in ["", "{", "[1]", r#"{"action": 5}"#] {
+        for bad in ["", "{", "[]", r#"["stop"]"#, "null", r#"{"action": 5}"#] {
             assert_eq!(put(Body::from(bad)).await.unwrap_err().code(), 400, "{bad}");
         }
         assert_eq!(put(Body::from(vec![b' '; LIMIT + 1])).await.unwrap_err().code(), 413);

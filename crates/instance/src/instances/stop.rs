@@ -33,6 +33,7 @@ pub(super) async fn stop(
 ) -> Result<(), Error> {
     let mut ends = entry.ends.subscribe();
     let before = *ends.borrow_and_update();
+    let deaf = entry.live().is_some_and(|live| !listens(live.pid));
     entry.ask(|reply| Request::Stop { force, afterwards, reply }).await?;
     let ended = async {
         // The sender lives in the entry, which we hold.
@@ -41,6 +42,12 @@ pub(super) async fn stop(
     if force {
         return killed(entry, ended).await;
     }
+    let ended = async {
+        tokio::select! {
+            () = ended => {}
+            () = tell_when_it_listens(entry), if deaf => {}
+        }
+    };
     let Ok(seconds) = u64::try_from(timeout) else {
         ended.await;
         return Ok(());
@@ -50,6 +57,20 @@ pub(super) async fn stop(
         return Err(Error::StopTimeout { name: entry.view().name.clone(), seconds: timeout });
     }
     Ok(())
+}
+
+/// The kernel drops a signal that the first process of a namespace does not handle, and an init that
+/// has only just been executed handles none. Waits until it does, then repeats what was lost.
+async fn tell_when_it_listens(entry: &Arc<Entry>) {
+    while let Some(live) = entry.live() {
+        if listens(live.pid) {
+            // Whether it is gone meanwhile is what the caller waits for.
+            let _ = sys::pidfd::send_signal(live.pidfd.as_fd(), halt_signal(live.pid));
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    std::future::pending::<()>().await;
 }
 
 async fn killed(entry: &Arc<Entry>, ended: impl Future<Output = ()>) -> Result<(), Error> {
@@ -113,6 +134,12 @@ const SIGKILL: i32 = 9;
 const SIGPWR: i32 = 30;
 /// `SIGRTMIN`, as the kernel and both C libraries have it for programs, plus 3: `systemd(1)` halts.
 const SYSTEMD_HALT: i32 = 37;
+
+/// Whether init deals with a signal that asks it to end.
+fn listens(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    handles(&status, SYSTEMD_HALT) || handles(&status, SIGPWR)
+}
 
 /// SIGRTMIN+3 for an init that deals with it (systemd), else SIGPWR.
 fn halt_signal(pid: i32) -> i32 {
