@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The system container manager's daemon.
 #[derive(Debug, Parser)]
-#[command(name = "lxd", version = crate::VERSION, about, max_term_width = 100)]
+#[command(name = "lxd", about, max_term_width = 100)]
 pub(crate) struct Lxd {
     /// What to do; without it: be the daemon.
     #[command(subcommand)]
@@ -13,6 +13,9 @@ pub(crate) struct Lxd {
     /// The daemon's own options.
     #[command(flatten)]
     pub(crate) daemon: Daemon,
+    /// Print the version alone, as scripts expect it
+    #[arg(long, global = true)]
+    pub(crate) version: bool,
 }
 
 /// Options of the daemon.
@@ -66,6 +69,15 @@ pub(crate) struct Init {
     /// The name of the storage pool, or what exists already and is used for it, for --auto
     #[arg(long, value_name = "NAME")]
     pub(crate) storage_pool: Option<String>,
+    /// The address to listen on, for --auto (not in this version)
+    #[arg(long, value_name = "ADDRESS", hide = true)]
+    pub(crate) network_address: Option<String>,
+    /// The port to listen on, for --auto (not in this version)
+    #[arg(long, value_name = "PORT", hide = true)]
+    pub(crate) network_port: Option<u16>,
+    /// The password for new clients, for --auto (not in this version)
+    #[arg(long, value_name = "PASSWORD", hide = true)]
+    pub(crate) trust_password: Option<String>,
 }
 
 /// Options of `waitready`.

@@ -11,9 +11,14 @@ use crate::paths::Paths;
 use crate::talk::Daemon;
 use anyhow::{Context as _, bail};
 use std::future::Future;
+use std::io::Write as _;
 
 /// Does what the command line says.
 pub(crate) fn run(lxd: Lxd) -> anyhow::Result<()> {
+    if lxd.version {
+        writeln!(std::io::stdout(), "{}", crate::VERSION).context("cannot print the version")?;
+        return Ok(());
+    }
     if !rustix::process::geteuid().is_root() {
         bail!("This must be run as root");
     }

@@ -26,6 +26,12 @@ pub(super) enum AutoError {
     /// One or the other.
     #[error("Only one of --storage-create-device or --storage-create-loop can be specified")]
     DeviceAndLoop,
+    /// These do nothing alone.
+    #[error("--network-port and --trust-password need --network-address")]
+    Address,
+    /// Only local clients are served.
+    #[error("this version does not listen to the network: leave --network-address out")]
+    Network,
     /// There is a pool.
     #[error("Storage has already been configured")]
     Configured,
@@ -48,6 +54,19 @@ impl From<&Init> for Storage {
             loop_size: options.storage_create_loop,
             pool: options.storage_pool.clone(),
         }
+    }
+}
+
+/// Whether network flags are given.
+///
+/// # Errors
+/// Flags that do not go together, or that this version cannot follow.
+pub(super) fn check_network(options: &Init) -> Result<bool, AutoError> {
+    let details = options.network_port.is_some() || options.trust_password.is_some();
+    match &options.network_address {
+        None if details => Err(AutoError::Address),
+        Some(address) if !address.is_empty() && options.auto => Err(AutoError::Network),
+        address => Ok(address.is_some()),
     }
 }
 

@@ -10,14 +10,14 @@ use crate::talk::Daemon;
 use anyhow::{Context as _, bail};
 use auto::Observed;
 use preseed::Preseed;
-use std::io::IsTerminal as _;
 
 pub(super) async fn run(options: &Init, daemon: &Daemon) -> anyhow::Result<()> {
     if options.auto && options.preseed {
         bail!("Can't use --auto and --preseed together");
     }
     let storage = auto::Storage::from(options);
-    if !options.auto && storage != auto::Storage::default() {
+    let network = auto::check_network(options)?;
+    if !options.auto && (network || storage != auto::Storage::default()) {
         bail!("Configuration flags require --auto");
     }
     let preseed = if options.preseed {
@@ -28,9 +28,6 @@ pub(super) async fn run(options: &Init, daemon: &Daemon) -> anyhow::Result<()> {
         if options.auto {
             auto::plan(&storage, &observed)?
         } else {
-            if !std::io::stdin().is_terminal() {
-                bail!("There is nobody to ask: use --auto, or --preseed with YAML on standard input");
-            }
             interactive::plan(&mut std::io::stdin().lock(), &mut std::io::stdout(), &observed)?
         }
     };
