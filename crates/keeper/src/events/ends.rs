@@ -18,11 +18,24 @@ const UNREAPED: Duration = Duration::from_secs(2);
 /// and signals that init has no handler for do not reach it.
 fn meaning(ended: sys::waitid::Ended) -> Exit {
     match ended {
-        sys::waitid::Ended::Signal(libc_signal) if libc_signal == Signal::HUP.as_raw() => Exit::Reboot,
-        sys::waitid::Ended::Signal(libc_signal) if libc_signal == Signal::INT.as_raw() => Exit::PowerOff,
+        sys::waitid::Ended::Signal(signal) if signal == Signal::HUP.as_raw() => Exit::Reboot,
+        sys::waitid::Ended::Signal(signal) if signal == Signal::INT.as_raw() => Exit::PowerOff,
         sys::waitid::Ended::Signal(signal) => Exit::Signal(signal),
         sys::waitid::Ended::Code(code) => Exit::Code(code),
     }
+}
+
+/// How a process ended that nobody has reaped yet, from `/proc/<pid>/stat`, see `proc_pid_stat(5)`.
+fn unreaped_end(pid: i32, start_time: u64) -> Option<sys::waitid::Ended> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Fields are counted from behind the second, a name which may contain anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let is_it = *fields.first()? == "Z" && fields.get(19)?.parse() == Ok(start_time);
+    let status: i32 = fields.get(49)?.parse().ok()?;
+    is_it.then(|| match status & 0x7f {
+        0 => sys::waitid::Ended::Code(status >> 8 & 0xff),
+        signal => sys::waitid::Ended::Signal(signal),
+    })
 }
 
 impl Keeper {
@@ -33,6 +46,7 @@ impl Keeper {
             sys::waitid::try_wait(running.pidfd.as_fd())
         } else {
             sys::pidfd::exit_info(running.pidfd.as_fd())
+                .map(|ended| ended.or_else(|| unreaped_end(running.pid, running.start_time)))
         };
         match ended {
             Ok(Some(ended)) => self.ended(name, meaning(ended)),
@@ -112,5 +126,29 @@ mod tests {
         assert_eq!(meaning(Ended::Signal(2)), Exit::PowerOff);
         assert_eq!(meaning(Ended::Signal(9)), Exit::Signal(9));
         assert_eq!(meaning(Ended::Code(0)), Exit::Code(0));
+    }
+
+    #[test]
+    fn the_end_of_a_process_that_is_not_reaped_is_seen() {
+        let end = |script: &str| {
+            let mut child = std::process::Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let pid = child.id().cast_signed();
+            let start = container::start::start_time(pid).unwrap();
+            while sys_state(pid) != "Z" {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let seen = unreaped_end(pid, start);
+            assert_eq!(unreaped_end(pid, start + 1), None);
+            child.wait().unwrap();
+            assert_eq!(unreaped_end(pid, start), None);
+            seen
+        };
+        assert_eq!(end("exit 3"), Some(Ended::Code(3)));
+        assert_eq!(end("kill -9 $$"), Some(Ended::Signal(9)));
+    }
+
+    fn sys_state(pid: i32) -> String {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1[..1].to_owned()
     }
 }
