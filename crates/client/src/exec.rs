@@ -42,17 +42,16 @@ impl Client {
             let url = stream_url(&path, &pending, &secrets, key);
             async move { websocket::open(self.address(), &url?).await }
         };
-        // All at once: the command starts when the last one is there.
+        // Control comes first: the command starts when all others are there, and a short one is over
+        // before a later stream could be attached.
+        let control = ControlStream::new(open("control").await?.into_messages().await);
         if request.interactive {
-            let (control, terminal) = tokio::try_join!(open("control"), open("0"))?;
-            let (stdout, stdin) = split(terminal)?;
-            let control = ControlStream::new(control.into_messages().await);
+            let (stdout, stdin) = split(open("0").await?)?;
             return Ok(ExecSession { control, stdin, stdout, stderr: None, exit: ExecExit(pending) });
         }
-        let (control, stdin, stdout, stderr) =
-            tokio::try_join!(open("control"), open("0"), open("1"), open("2"))?;
+        let (stdin, stdout, stderr) = tokio::try_join!(open("0"), open("1"), open("2"))?;
         Ok(ExecSession {
-            control: ControlStream::new(control.into_messages().await),
+            control,
             stdin: split(stdin)?.1,
             stdout: split(stdout)?.0,
             stderr: Some(split(stderr)?.0),
