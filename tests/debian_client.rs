@@ -126,7 +126,5 @@ fn files_and_configuration() {
     assert!(t.ok(&["image", "list"]).contains("busybox"));
     assert!(t.ok(&["image", "info", "busybox"]).contains("Fingerprint"));
     t.ok(&["image", "alias", "list"]);
-    t.ok(&["network", "list"]);
-    t.ok(&["storage", "list"]);
     t.ok(&["operation", "list"]);
 }

@@ -179,7 +179,9 @@ fn rename_moves_files_and_logs_along() {
     let d = daemon!();
     d.lxc_ok(&["launch", "busybox", "c1"]);
     let body = serde_json::json!({"name": "c2"});
-    assert_ne!(d.api().operation("POST", "/1.0/containers/c1", &body)["status"], "Success");
+    let refused = d.api().send("POST", "/1.0/containers/c1", &body);
+    assert_eq!(refused.status, 400, "{refused:?}");
+    assert_eq!(d.status("c1"), "Running");
     d.lxc_ok(&["stop", "-f", "c1"]);
     assert_eq!(d.api().operation("POST", "/1.0/containers/c1", &body)["status"], "Success");
     assert_eq!((d.status("c1").as_str(), d.status("c2").as_str()), ("", "Stopped"));
