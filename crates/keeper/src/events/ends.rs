@@ -33,7 +33,7 @@ fn unreaped_end(pid: i32, start_time: u64) -> Option<sys::waitid::Ended> {
     let is_it = *fields.first()? == "Z" && fields.get(19)?.parse() == Ok(start_time);
     let status: i32 = fields.get(49)?.parse().ok()?;
     is_it.then(|| match status & 0x7f {
-        0 => sys::waitid::Ended::Code(status >> 8 & 0xff),
+        0 => sys::waitid::Ended::Code((status >> 8) & 0xff),
         signal => sys::waitid::Ended::Signal(signal),
     })
 }
