@@ -1,5 +1,6 @@
 //! The child's way from the clone to init. Between the two it makes system calls and nothing else.
 
+use super::boot_id;
 use super::console::{self, Console};
 use super::mounts::{self, Built};
 use super::plan::{Plan, Sysctl};
@@ -47,8 +48,10 @@ fn go<'a>(plan: &'a Plan, inherited: &Inherited<'_>) -> Executed<'a> {
     umask(Mode::empty());
     let built = mounts::build(plan)?;
     let console = console::make(&built.dev)?;
+    boot_id::cover(&plan.boot_id, &built.dev, built.sysctls.as_ref())?;
     mounts::restrict(plan, &built.dev)?;
     mounts::pivot(plan.root.tree.as_fd())?;
+    mounts::share()?;
     rustix::system::sethostname(plan.hostname.as_bytes()).at("set the host name")?;
     report::ready(line, &[built.dev.devpts.as_fd(), console.master.as_fd()])?;
     report::await_go(line)?;

@@ -12,6 +12,7 @@
 //! | become root, mounts, console, pivot, host name | child |
 //! | interfaces up, sysctls, rights, filter, exec | child, after `proceed` |
 
+mod boot_id;
 mod child;
 mod console;
 mod dev;

@@ -61,6 +61,12 @@ pub(crate) fn pivot<'a>(root: BorrowedFd<'_>) -> Result<(), Fault<'a>> {
     crate::entry::check_cwd(step)
 }
 
+/// Let what is mounted inside later show in mount namespaces made inside, as on a machine of its own.
+pub(super) fn share<'a>() -> Result<(), Fault<'a>> {
+    let shared = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
+    mount_change(c"/", shared).at("share mounts inside the container")
+}
+
 fn mount_item<'a>(root: BorrowedFd<'_>, item: &'a Item) -> Result<(), Fault<'a>> {
     let target = match item.create {
         Some(what) => item.place.open_or_make(root, what),

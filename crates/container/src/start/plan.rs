@@ -2,7 +2,7 @@
 //! into pieces, so that the child only makes system calls.
 
 use super::filesystem::NewFilesystem;
-use super::staging;
+use super::{boot_id, staging};
 use crate::Error;
 use crate::place::{Links, Place};
 use crate::tree::Tree;
@@ -74,6 +74,7 @@ pub(super) struct Plan {
     pub(super) root: Bind,
     pub(super) root_read_only: bool,
     pub(super) hostname: String,
+    pub(super) boot_id: String,
     pub(super) standard: Standard,
     pub(super) items: Vec<Item>,
     pub(super) masked: Vec<Spot>,
@@ -148,6 +149,7 @@ impl Plan {
             root,
             root_read_only: spec.rootfs.read_only,
             hostname: spec.hostname.clone(),
+            boot_id: boot_id::new()?,
             standard: Standard::new(spec.idmap.is_none(), with_gid)?,
             items,
             masked: spots("mask", &spec.masked)?,

@@ -69,6 +69,23 @@ fn the_view_from_inside() {
 }
 
 #[test]
+fn each_boot_has_its_own_id() {
+    let Some(bed) = Bed::new("each_boot_has_its_own_id") else { return };
+    let id = "/proc/sys/kernel/random/boot_id";
+    let mut spec = bed.spec(&format!(
+        "cat {id}; echo x > {id}; ls -A /dev | grep boot; grep -c shared /proc/self/mountinfo"
+    ));
+    spec.read_only = vec!["/proc/sys".into()];
+    let (first, second) = (bed.run(&spec).0, bed.run(&spec).0);
+    let ids = [&first, &second].map(|text| text.lines().next().unwrap().to_owned());
+    assert_ne!(ids[0], ids[1], "{first}");
+    assert_ne!(ids[0], std::fs::read_to_string(id).unwrap().trim());
+    assert_eq!(ids[0].len(), 36);
+    assert!(first.contains("Read-only") && first.lines().count() == 3, "{first}");
+    assert_ne!(first.lines().last(), Some("0"), "{first}");
+}
+
+#[test]
 fn no_descriptors_but_the_console() {
     let Some(bed) = Bed::new("no_descriptors_but_the_console") else { return };
     let leaked = std::fs::File::open("/").unwrap();
