@@ -33,7 +33,7 @@ impl ImageSlots {
             slots.entry(fingerprint.clone()).or_default().clone()
         };
         let forget = Forget { slots: self, fingerprint };
-        let result = slot.get_or_try_init(|| make).await.map(|()| ());
+        let result = slot.get_or_try_init(|| make).await.copied();
         drop(slot);
         drop(forget);
         result

@@ -316,7 +316,7 @@ impl Inner {
                 match std::fs::remove_file(&path) {
                     Ok(()) => repaired.links.push(path),
                     Err(error) => {
-                        repaired.failed.push((path.clone(), io_error("remove the link", path)(error)))
+                        repaired.failed.push((path.clone(), io_error("remove the link", path)(error)));
                     }
                 }
             }

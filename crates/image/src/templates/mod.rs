@@ -27,7 +27,7 @@ pub const MAX_OUTPUT: usize = 4 * 1024 * 1024;
 /// How deep tags and expressions may be nested.
 pub const MAX_DEPTH: usize = 64;
 /// How many parts of a template are evaluated at most, loops counted each time round.
-pub const MAX_STEPS: usize = 1_000_000;
+pub const MAX_STEPS: usize = 200_000;
 
 /// What a template can use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -63,7 +63,7 @@ pub fn shift(root: &Path, from: Option<&IdMap>, to: Option<&IdMap>) -> Result<Sh
             }
             match openat2(fd, name.as_c_str(), HOLD, Mode::empty(), WITHIN) {
                 Ok(file) => {
-                    shift.one(file.as_fd()).map_err(|(step, errno)| position.error(step, &name, errno))?
+                    shift.one(file.as_fd()).map_err(|(step, errno)| position.error(step, &name, errno))?;
                 }
                 Err(Errno::NOENT) => {}
                 Err(Errno::XDEV) => return Err(TreeError::MountPoint { path: position.path_of(&name) }),

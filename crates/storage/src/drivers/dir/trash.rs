@@ -5,7 +5,7 @@ use crate::error::{Error, io_error};
 use crate::paths::TRASH;
 use crate::tree::{self, TreeError};
 use rustix::io::Errno;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
@@ -44,7 +44,7 @@ impl Trash {
     }
 }
 
-fn remove(path: &PathBuf) -> Result<(), TreeError> {
+fn remove(path: &Path) -> Result<(), TreeError> {
     tree::remove_tree(path).inspect_err(|error| {
         tracing::warn!(path = %path.display(), %error, "cannot remove a deleted volume; the next start tries again");
     })
