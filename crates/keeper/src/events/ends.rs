@@ -32,7 +32,7 @@ fn unreaped_end(pid: i32, start_time: u64) -> Option<sys::waitid::Ended> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let is_it = *fields.first()? == "Z" && fields.get(19)?.parse() == Ok(start_time);
     let status: i32 = fields.get(49)?.parse().ok()?;
-    is_it.then(|| match status & 0x7f {
+    is_it.then_some(match status & 0x7f {
         0 => sys::waitid::Ended::Code((status >> 8) & 0xff),
         signal => sys::waitid::Ended::Signal(signal),
     })
