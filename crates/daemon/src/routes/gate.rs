@@ -10,6 +10,9 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http::{Method, Uri};
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::runtime::Handle;
 use tower::ServiceExt as _;
 
 /// Serves requests. Cheap to clone.
@@ -36,14 +39,7 @@ impl Gate {
         }
         tracing::debug!(method = %request.method(), path = request.uri().path(), "request");
         let serving = AssertUnwindSafe(self.router.oneshot(request)).catch_unwind();
-        let result = if reading {
-            serving.await
-        } else {
-            match tokio::spawn(serving).await {
-                Ok(result) => result,
-                Err(_) => return Refusal::stopping().into_response(),
-            }
-        };
+        let result = if reading { serving.await } else { ToItsEnd::new(serving).await };
         match result {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
@@ -73,6 +69,37 @@ impl Gate {
             }
         }
         Ok(())
+    }
+}
+
+/// A future that goes on in the background when nobody waits for it any more.
+struct ToItsEnd<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> ToItsEnd<F> {
+    fn new(future: F) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Future for ToItsEnd<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(future) = &mut self.0 else { return Poll::Pending };
+        let poll = future.as_mut().poll(context);
+        if poll.is_ready() {
+            self.0 = None;
+        }
+        poll
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for ToItsEnd<F> {
+    fn drop(&mut self) {
+        // Without a runtime the daemon has ended, and the next start repairs what is half done.
+        if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(future);
+        }
     }
 }
 
@@ -120,5 +147,28 @@ mod tests {
         gate.life.end(Ending::LeaveContainers);
         assert_eq!(code(&gate, "GET", "/ok").await, 200);
         assert_eq!(code(&gate, "PUT", "/ok").await, 503);
+    }
+
+    #[tokio::test]
+    async fn what_changes_something_goes_on_without_its_client() {
+        let (started, mut has_started) = tokio::sync::mpsc::channel(1);
+        let (ended, mut has_ended) = tokio::sync::mpsc::channel(1);
+        let handler = move || {
+            let (started, ended) = (started.clone(), ended.clone());
+            async move {
+                started.send(()).await.unwrap();
+                tokio::task::yield_now().await;
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                ended.send(()).await.unwrap();
+            }
+        };
+        let router = Router::new().route("/slow", axum::routing::put(handler));
+        let gate = Gate::new(router, Life::new());
+        let request = http::Request::builder().method("PUT").uri("/slow").body(Body::empty()).unwrap();
+        tokio::select! {
+            _ = gate.serve(request) => panic!("it was too fast"),
+            _ = has_started.recv() => {}
+        }
+        assert!(has_ended.recv().await.is_some());
     }
 }

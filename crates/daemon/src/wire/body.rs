@@ -44,10 +44,6 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::bad_request("The request needs a JSON body"));
     }
-    // serde would take a list for the fields of an object in their order.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(Refusal::bad_request("The request's body must be a JSON object, not a list"));
-    }
     // A list would be taken as the fields of an object in their order, and an empty one as nothing given.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Refusal::bad_request("The request's body is not a JSON object"));
