@@ -86,10 +86,12 @@ fn devices_are_added_shown_overridden_and_removed() {
 #[test]
 fn the_server_has_keys_too() {
     let d = daemon!();
-    d.lxc_ok(&["config", "set", "images.remote_cache_expiry", "5"]);
-    assert_eq!(d.lxc_ok(&["config", "get", "images.remote_cache_expiry"]).trim(), "5");
-    assert!(d.lxc_ok(&["config", "show"]).contains("images.remote_cache_expiry: \"5\""));
-    d.lxc_ok(&["config", "unset", "images.remote_cache_expiry"]);
+    d.lxc_ok(&["config", "set", "user.mark", "5"]);
+    assert_eq!(d.lxc_ok(&["config", "get", "user.mark"]).trim(), "5");
+    assert!(d.lxc_ok(&["config", "show"]).contains("user.mark: \"5\""));
+    d.lxc_ok(&["config", "unset", "user.mark"]);
+    let refused = d.lxc_fails(&["config", "set", "images.remote_cache_expiry", "5"]);
+    assert!(refused.contains("images.remote_cache_expiry"), "it has no effect yet: {refused}");
     let refused = d.lxc_fails(&["config", "set", "core.nonsense", "1"]);
     assert!(refused.contains("core.nonsense"), "{refused}");
 }

@@ -63,13 +63,14 @@ fn crash_at_every_step() {
     if steps.is_empty() {
         testkit::skip!("the daemon names no steps: it is no debug build");
     }
-    for verb in ["create:", "start:", "stop:", "delete:"] {
+    let verbs = ["create:", "start:", "stop:", "delete:"];
+    for verb in verbs {
         assert!(steps.iter().any(|s| s.starts_with(verb)), "no step of {verb} in {steps:?}");
     }
     d.set_env("LIGHTERVISOR_STEPS", None);
     let same = |found: &[String]| found.iter().filter(|t| !clean.contains(t)).cloned().collect::<Vec<_>>();
     eventually("no trace of the first one", || same(&traces(&d)).is_empty().then_some(()));
-    for step in &steps {
+    for step in steps.iter().filter(|step| verbs.iter().any(|verb| step.starts_with(verb))) {
         d.set_env("LIGHTERVISOR_CRASH_AT", Some(step));
         d.terminate();
         d.start_again();

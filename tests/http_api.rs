@@ -110,20 +110,20 @@ fn lists_can_be_full_and_filtered() {
 fn server_configuration_is_replaced_merged_and_guarded() {
     let d = daemon!();
     let api = d.api();
-    let (expiry, interval) = ("images.remote_cache_expiry", "images.auto_update_interval");
-    assert_eq!(api.send("PATCH", "/1.0", &json!({"config": {expiry: "1"}})).status, 200);
-    assert_eq!(api.send("PATCH", "/1.0", &json!({"config": {interval: "2"}})).status, 200);
+    let (one, two) = ("user.one", "user.two");
+    assert_eq!(api.send("PATCH", "/1.0", &json!({"config": {one: "1"}})).status, 200);
+    assert_eq!(api.send("PATCH", "/1.0", &json!({"config": {two: "2"}})).status, 200);
     let tag = api.get("/1.0").header("etag").expect("an ETag").to_owned();
     let config = || api.get("/1.0").metadata()["config"].clone();
-    assert_eq!((&config()[expiry], &config()[interval]), (&json!("1"), &json!("2")));
-    assert_eq!(api.send("PUT", "/1.0", &json!({"config": {interval: "3"}})).status, 200);
-    assert!(config()[expiry].is_null() && config()[interval] == "3", "{}", config());
+    assert_eq!((&config()[one], &config()[two]), (&json!("1"), &json!("2")));
+    assert_eq!(api.send("PUT", "/1.0", &json!({"config": {two: "3"}})).status, 200);
+    assert!(config()[one].is_null() && config()[two] == "3", "{}", config());
     let headers = [("Content-Type", "application/json"), ("If-Match", tag.as_str())];
     assert_eq!(api.request("PUT", "/1.0", &headers, b"{\"config\":{}}").status, 412);
     let refused = api.send("PUT", "/1.0", &json!({"config": {"core.wrong": "x"}}));
     assert_eq!(refused.status, 400);
     assert!(refused.error().contains("core.wrong"), "{}", refused.error());
-    assert_eq!(config()[interval], "3");
+    assert_eq!(config()[two], "3");
 }
 
 #[test]

@@ -190,6 +190,8 @@ fn server_errors_are_summed_up() {
         server::validate(&config(pairs)).map_or_else(|e| e.to_string(), |()| "fine".to_owned())
     };
     assert_eq!(check(&[("core.x", "1")]), "cannot set 'core.x' to '1': unknown key");
+    assert_eq!(check(&[("user.note", "anything")]), "fine");
+    assert_eq!(check(&[("user.", "1")]), "cannot set 'user.' to '1': unknown key");
     assert_eq!(
         check(&[("core.x", "1"), ("core.y", "2"), ("images.auto_update_interval", "z")]),
         "cannot set 'core.x' to '1': unknown key (and 2 more errors)"
