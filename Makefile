@@ -57,10 +57,15 @@ bench-quick: release ## The same with few rounds (about 3 minutes)
 	@bench/run --quick
 
 install: release ## Install programs, unit files and completions (PREFIX, DESTDIR)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/lightervisor
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 target/release/lxc $(DESTDIR)$(PREFIX)/bin/lxc
 	install -m 755 target/release/lxd $(DESTDIR)$(PREFIX)/sbin/lxd
 	install -m 755 target/release/lxd-keeper $(DESTDIR)$(PREFIX)/sbin/lxd-keeper
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	target/release/lxc completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lxc
+	target/release/lxc completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lxc
+	target/release/lxc completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/lxc.fish
 	install -d $(DESTDIR)/etc/systemd/system
 	for u in contrib/systemd/*.service contrib/systemd/*.socket; do \
 	    sed 's#/usr/local/#$(PREFIX)/#g' $$u > $(DESTDIR)/etc/systemd/system/$${u##*/}; done
@@ -68,4 +73,6 @@ install: release ## Install programs, unit files and completions (PREFIX, DESTDI
 
 uninstall: ## Remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lxc $(DESTDIR)$(PREFIX)/sbin/lxd $(DESTDIR)$(PREFIX)/sbin/lxd-keeper
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lxc $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lxc \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/lxc.fish
 	rm -f $(addprefix $(DESTDIR)/etc/systemd/system/,$(notdir $(wildcard contrib/systemd/*)))
