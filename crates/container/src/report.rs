@@ -64,6 +64,17 @@ pub(crate) fn await_go<'a>(line: BorrowedFd<'_>) -> Result<(), Fault<'a>> {
     }
 }
 
+/// The next thing that the child has said already; `None`: it has said nothing more so far.
+pub(crate) fn overhear(line: &OwnedFd) -> Result<Option<Heard>, Error> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(line, PollFlags::IN)], Some(&now)) {
+        Ok(0) | Err(Errno::INTR) => Ok(None),
+        Ok(_) => hear(line).map(Some),
+        Err(errno) => Err(Error::system("hear from the child", errno)),
+    }
+}
+
 /// The next thing that the child says.
 pub(crate) fn hear(line: &OwnedFd) -> Result<Heard, Error> {
     let mut packet = [0_u8; PACKET];
@@ -96,6 +107,7 @@ mod tests {
     #[test]
     fn every_packet() {
         let (parent, child) = line().unwrap();
+        assert!(overhear(&parent).unwrap().is_none());
         let long = "x".repeat(2000);
         fault(child.as_fd(), &Fault { step: "mount /proc", errno: Errno::PERM });
         fault(child.as_fd(), &Fault { step: &long, errno: Errno::LOOP });

@@ -153,7 +153,8 @@ impl Keeper {
 
     fn is_needed(&self) -> bool {
         let alive = |container: &Container| !matches!(container.stage, Stage::Ended(_));
-        !self.peers.is_empty() || !self.sessions.is_empty() || self.containers.values().any(alive)
+        !(self.peers.is_empty() && self.sessions.is_empty() && self.reports.is_empty())
+            || self.containers.values().any(alive)
     }
 
     /// How long nothing needs to be looked at. `None`: until something happens.

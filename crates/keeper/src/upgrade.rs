@@ -79,9 +79,11 @@ struct SavedServer {
 /// Makes a sealed copy of the program and tries whether it can be executed. Nothing is changed yet.
 pub(crate) fn prepare(keeper: &Keeper, path: &Path) -> Result<OwnedFd, Failure> {
     let step = || format!("execute {} in place", path.display());
-    let starting = |stage: &Stage| matches!(stage, Stage::Cloned { .. });
-    if keeper.containers.values().any(|container| starting(&container.stage)) {
-        return Err(Error::refused(step(), "a container is being started; try again").into());
+    // What is between two steps cannot go through.
+    let starting = |stage: &Stage| matches!(stage, Stage::Cloned { .. } | Stage::Released { .. });
+    if keeper.containers.values().any(|container| starting(&container.stage)) || !keeper.reports.is_empty() {
+        let reason = "a container or a program is just being started; try again";
+        return Err(Error::refused(step(), reason).into());
     }
     let broken = |reason: String| Failure::from(Error::refused(step(), reason));
     let size = std::fs::metadata(path).map_err(|error| broken(error.to_string()))?.len();
@@ -122,7 +124,7 @@ fn check(program: &OwnedFd) -> std::io::Result<bool> {
 /// Executes the program. Returns only when that fails, with everything as it was, but without
 /// connections.
 pub(crate) fn execute(keeper: &mut Keeper, program: &OwnedFd) -> Errno {
-    keeper.settle();
+    keeper.hang_up();
     let state = match save::save(keeper) {
         Ok(state) => state,
         Err(errno) => return errno,

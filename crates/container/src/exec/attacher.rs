@@ -33,6 +33,16 @@ pub struct Attacher {
 pub struct Pending {
     child: Option<Child>,
     line: OwnedFd,
+    executing: bool,
+}
+
+/// How far a program is.
+#[derive(Debug)]
+pub enum Progress {
+    /// Not executed yet: its file may be on a file system of the container that does not answer.
+    Pending(Pending),
+    /// Executed.
+    Spawned(Spawned),
 }
 
 /// A program that was executed; a child of the caller, who reaps it. The container's init cannot end
@@ -115,7 +125,7 @@ impl Attacher {
             seccomp: seccomp.as_deref(),
         };
         let child = self.clone_inside(|| child::run(&errand))?;
-        Ok(Pending { child: Some(child), line })
+        Ok(Pending { child: Some(child), line, executing: false })
     }
 
     /// [`Attacher::spawn`] and [`Pending::finish`].
@@ -183,7 +193,7 @@ fn profile(pid: i32) -> Option<String> {
 }
 
 impl Pending {
-    /// Readable when [`Pending::finish`] will not block for long.
+    /// Readable when [`Pending::advance`] has something to look at.
     #[must_use]
     pub fn ready(&self) -> BorrowedFd<'_> {
         self.line.as_fd()
@@ -195,17 +205,43 @@ impl Pending {
     /// # Errors
     /// The step that failed inside; the process is gone then.
     pub fn finish(mut self) -> Result<Spawned, Error> {
-        let mut executing = false;
         loop {
-            match report::hear(&self.line)? {
-                Heard::Fault(error) => return Err(error),
-                Heard::Executing => executing = true,
-                Heard::Ready(_) => {}
-                Heard::End => break,
+            let heard = report::hear(&self.line)?;
+            if self.take_in(heard)? {
+                return self.executed();
             }
         }
+    }
+
+    /// Looks at what the program has said so far, without waiting.
+    ///
+    /// # Errors
+    /// As for [`Pending::finish`].
+    pub fn advance(mut self) -> Result<Progress, Error> {
+        while let Some(heard) = report::overhear(&self.line)? {
+            if self.take_in(heard)? {
+                return self.executed().map(Progress::Spawned);
+            }
+        }
+        Ok(Progress::Pending(self))
+    }
+
+    /// Whether that was the last word.
+    fn take_in(&mut self, heard: Heard) -> Result<bool, Error> {
+        match heard {
+            Heard::Fault(error) => Err(error),
+            Heard::End => Ok(true),
+            Heard::Executing => {
+                self.executing = true;
+                Ok(false)
+            }
+            Heard::Ready(_) => Ok(false),
+        }
+    }
+
+    fn executed(mut self) -> Result<Spawned, Error> {
         match self.child.take() {
-            Some(child) if executing => Ok(Spawned { pid: child.pid, pidfd: child.pidfd }),
+            Some(child) if self.executing => Ok(Spawned { pid: child.pid, pidfd: child.pidfd }),
             other => {
                 self.child = other;
                 Err(Error::refused("start the program", "it ended before it was executed"))

@@ -13,4 +13,4 @@ mod command;
 #[cfg(test)]
 mod tests;
 
-pub use attacher::{Attacher, Pending, Spawned};
+pub use attacher::{Attacher, Pending, Progress, Spawned};

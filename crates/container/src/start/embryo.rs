@@ -28,7 +28,21 @@ pub struct Embryo {
 
 /// A container that was told to go on. Dropping it kills it like an [`Embryo`].
 #[derive(Debug)]
-pub struct Released(Embryo);
+pub struct Released {
+    embryo: Embryo,
+    /// Its devpts and its console, once the child has handed them over.
+    fds: Vec<OwnedFd>,
+    executing: bool,
+}
+
+/// How far a container that was told to go on is.
+#[derive(Debug)]
+pub enum Progress {
+    /// Init has not been executed yet.
+    Released(Released),
+    /// Init has been executed.
+    Running(Running),
+}
 
 /// A container whose init has been executed. Dropping it does nothing to the container.
 #[derive(Debug)]
@@ -188,7 +202,7 @@ impl Embryo {
     pub fn release(self) -> Result<Released, Error> {
         // A child that failed meanwhile has said why, which is what is told then.
         let _ = report::go(self.started.line.as_fd());
-        Ok(Released(self))
+        Ok(Released { embryo: self, fds: Vec::new(), executing: false })
     }
 
     /// Let init go on and wait until it has been executed.
@@ -201,35 +215,57 @@ impl Embryo {
 }
 
 impl Released {
-    /// Readable when the child has built its file system or has failed: [`Released::finish`] blocks
-    /// for less than a millisecond then.
+    /// Readable when [`Released::advance`] has something to look at.
     #[must_use]
     pub fn ready(&self) -> BorrowedFd<'_> {
-        self.0.started.line.as_fd()
+        self.embryo.started.line.as_fd()
     }
 
     /// Init's process id on the host.
     #[must_use]
     pub fn pid(&self) -> i32 {
-        self.0.pid()
+        self.embryo.pid()
     }
 
     /// Wait until init has been executed.
     ///
     /// # Errors
     /// As for [`Embryo::proceed`].
-    pub fn finish(self) -> Result<Running, Error> {
-        let Embryo { mut started, netns } = self.0;
-        let mut fds = Vec::new();
-        let mut executing = false;
+    pub fn finish(mut self) -> Result<Running, Error> {
         loop {
-            match report::hear(&started.line)? {
-                Heard::Fault(error) => return Err(error),
-                Heard::Ready(received) => fds = received,
-                Heard::Executing => executing = true,
-                Heard::End => break,
+            let heard = report::hear(&self.embryo.started.line)?;
+            if self.take_in(heard)? {
+                return self.executed();
             }
         }
+    }
+
+    /// Looks at what the child has said so far, without waiting.
+    ///
+    /// # Errors
+    /// As for [`Embryo::proceed`].
+    pub fn advance(mut self) -> Result<Progress, Error> {
+        while let Some(heard) = report::overhear(&self.embryo.started.line)? {
+            if self.take_in(heard)? {
+                return self.executed().map(Progress::Running);
+            }
+        }
+        Ok(Progress::Released(self))
+    }
+
+    /// Whether that was the last word.
+    fn take_in(&mut self, heard: Heard) -> Result<bool, Error> {
+        match heard {
+            Heard::Fault(error) => return Err(error),
+            Heard::Ready(received) => self.fds = received,
+            Heard::Executing => self.executing = true,
+            Heard::End => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    fn executed(self) -> Result<Running, Error> {
+        let Self { embryo: Embryo { mut started, netns }, fds, executing } = self;
         let [devpts, console]: [OwnedFd; 2] = match (executing, fds.try_into()) {
             (true, Ok(fds)) => fds,
             _ => return Err(Error::refused("start", "the first process ended too early")),

@@ -25,6 +25,6 @@ mod staging;
 #[cfg(test)]
 mod tests;
 
-pub use embryo::{Embryo, Released, Running, clone, start_time};
+pub use embryo::{Embryo, Progress, Released, Running, clone, start_time};
 pub(crate) use mounts::{attach_root, pivot};
 pub(crate) use plan::read_seccomp;

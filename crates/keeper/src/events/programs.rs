@@ -2,9 +2,11 @@
 
 use crate::container::{Container, Running, Stage};
 use crate::events::consoles::watch_master;
-use crate::keeper::{Answer, Keeper, Watched};
+use crate::keeper::{Answer, Keeper, Report, Watched};
 use crate::poller::{EventFlags, Source};
+use crate::record::Facts;
 use container::console::Console;
+use container::exec::{Pending, Progress};
 use container::start;
 use model::runtime::protocol::{EventBody, Failure, ReplyBody};
 use rustix::io::Errno;
@@ -30,10 +32,21 @@ impl Keeper {
             self.containers.insert(name.to_owned(), Container { facts, stage });
             return;
         };
+        // Looking at it may close what is polled, so it is polled anew if there is more to come.
         self.poller.remove(released.ready(), token);
-        let started = released.finish().map_err(Failure::from);
-        let watched = started.and_then(|started| self.watch_started(name, started, &facts.console));
-        let answer: Answer = watched.map(|(running, devpts)| {
+        let watched = match released.advance() {
+            Ok(start::Progress::Released(released)) => {
+                match self.watch_released(name, facts, released, peer, request) {
+                    Ok(()) => return,
+                    Err(failure) => Err(failure),
+                }
+            }
+            Ok(start::Progress::Running(started)) => {
+                self.watch_started(name, started, &facts.console).map(|watched| (watched, facts))
+            }
+            Err(error) => Err(error.into()),
+        };
+        let answer: Answer = watched.map(|((running, devpts), facts)| {
             let (pid, start_time) = (running.pid, running.start_time);
             let stage = Stage::Running(Box::new(running));
             self.containers.insert(name.to_owned(), Container { facts, stage });
@@ -47,6 +60,37 @@ impl Keeper {
             }
         }
         self.reply(peer, request, answer);
+    }
+
+    /// Polls a container that is on its way to executing init.
+    pub(crate) fn watch_released(
+        &mut self,
+        name: &str,
+        facts: Facts,
+        released: start::Released,
+        peer: u64,
+        request: u64,
+    ) -> Result<(), Failure> {
+        let source = Source::Released(name.to_owned());
+        let token =
+            self.poller.add(released.ready(), EventFlags::IN, source).map_err(failed("poll the start"))?;
+        let stage = Stage::Released { released: Box::new(released), token, peer, request };
+        self.containers.insert(name.to_owned(), Container { facts, stage });
+        Ok(())
+    }
+
+    /// Polls a program that is on its way to being executed.
+    pub(crate) fn watch_pending(
+        &mut self,
+        number: u64,
+        pending: Pending,
+        peer: u64,
+        request: u64,
+    ) -> Result<(), Failure> {
+        let watched = self.poller.add(pending.ready(), EventFlags::IN, Source::Report(number));
+        let token = watched.map_err(failed("poll the program"))?;
+        self.reports.insert(number, Report { pending, token, peer, request });
+        Ok(())
     }
 
     /// Polls what a container that has just started consists of.
@@ -96,13 +140,17 @@ impl Keeper {
 
     /// A program was executed, or could not be.
     pub(crate) fn report_ready(&mut self, number: u64) {
-        let Some(report) = self.reports.remove(&number) else { return };
-        self.poller.remove(report.pending.ready(), report.token);
-        let answer = match report.pending.finish() {
+        let Some(Report { pending, token, peer, request }) = self.reports.remove(&number) else { return };
+        self.poller.remove(pending.ready(), token);
+        let answer = match pending.advance() {
+            Ok(Progress::Pending(pending)) => match self.watch_pending(number, pending, peer, request) {
+                Ok(()) => return,
+                Err(failure) => Err(failure),
+            },
+            Ok(Progress::Spawned(spawned)) => self.watch_spawned(number, spawned),
             Err(error) => Err(error.into()),
-            Ok(spawned) => self.watch_spawned(number, spawned),
         };
-        self.reply(report.peer, report.request, answer);
+        self.reply(peer, request, answer);
     }
 
     fn watch_spawned(&mut self, number: u64, spawned: container::exec::Spawned) -> Answer {

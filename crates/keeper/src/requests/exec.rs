@@ -2,9 +2,7 @@
 
 use super::start::descriptor;
 use super::{Reply, not_running};
-use crate::events::programs::failed;
-use crate::keeper::{Keeper, Report};
-use crate::poller::{EventFlags, Source};
+use crate::keeper::Keeper;
 use container::exec::{Attacher, Pending};
 use model::runtime::protocol::Failure;
 use model::runtime::spec::ExecSpec;
@@ -45,9 +43,6 @@ impl Keeper {
 
     fn await_report(&mut self, peer: u64, request: u64, pending: Pending) -> Result<(), Failure> {
         let number = self.number();
-        let watched = self.poller.add(pending.ready(), EventFlags::IN, Source::Report(number));
-        let token = watched.map_err(failed("poll the program"))?;
-        self.reports.insert(number, Report { pending, token, peer, request });
-        Ok(())
+        self.watch_pending(number, pending, peer, request)
     }
 }

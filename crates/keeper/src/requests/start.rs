@@ -2,9 +2,8 @@
 
 use super::{Reply, done, refused};
 use crate::container::{Container, Stage};
-use crate::events::programs::{copy, failed};
+use crate::events::programs::copy;
 use crate::keeper::{Answer, Keeper};
-use crate::poller::{EventFlags, Source};
 use crate::record::{Facts, is_usable};
 use model::runtime::protocol::{Failure, ReplyBody};
 use model::runtime::spec::ContainerSpec;
@@ -53,13 +52,7 @@ impl Keeper {
     fn release(&mut self, peer: u64, request: u64, name: &str) -> Result<(), Failure> {
         let container = self.take_cloned(name, "go on with the start")?;
         let Stage::Cloned { embryo, .. } = container.stage else { return Ok(()) };
-        let released = Box::new(embryo.release()?);
-        let source = Source::Released(name.to_owned());
-        let token =
-            self.poller.add(released.ready(), EventFlags::IN, source).map_err(failed("poll the start"))?;
-        let stage = Stage::Released { released, token, peer, request };
-        self.containers.insert(name.to_owned(), Container { facts: container.facts, stage });
-        Ok(())
+        self.watch_released(name, container.facts, embryo.release()?, peer, request)
     }
 
     /// Kills what was cloned.

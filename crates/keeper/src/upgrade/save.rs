@@ -1,23 +1,15 @@
 //! From the state to a memory file.
 
 use super::{Saved, SavedContainer, SavedRunning, SavedServer, SavedSession};
-use crate::container::{Container, Stage};
+use crate::container::Stage;
 use crate::keeper::Keeper;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use sys::inherited::{keep, pass};
 
 impl Keeper {
-    /// Brings to an end what cannot go through: starts and programs on their way, connections.
-    pub(super) fn settle(&mut self) {
-        for number in self.reports.keys().copied().collect::<Vec<_>>() {
-            self.report_ready(number);
-        }
-        let released = |container: &Container| matches!(container.stage, Stage::Released { .. });
-        let names = self.containers.iter().filter(|(_, container)| released(container));
-        for name in names.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-            self.released_ready(&name);
-        }
+    /// Closes every connection.
+    pub(super) fn hang_up(&mut self) {
         for number in self.peers.keys().copied().collect::<Vec<_>>() {
             self.drop_peer(number);
         }
