@@ -61,15 +61,21 @@ pub(super) async fn establish(var: &Path, program: &Path) -> Result<Greeting, Er
 
 async fn connect_or_run(var: &Path, program: &Path) -> Result<Greeting, Error> {
     let deadline = Instant::now() + READY;
-    let socket = match dial(var) {
-        Ok(socket) => socket,
-        Err(Errno::NOENT | Errno::CONNREFUSED) => {
-            run(var, program).await?;
-            dial_until(var, deadline).await?
+    loop {
+        let socket = match dial(var) {
+            Ok(socket) => socket,
+            Err(Errno::NOENT | Errno::CONNREFUSED) => {
+                run(var, program).await?;
+                dial_until(var, deadline).await?
+            }
+            Err(_) => dial_until(var, deadline).await?,
+        };
+        match greet(socket).await {
+            // It was just leaving, having nothing to keep.
+            Err(Error::Lost { .. }) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            result => return result,
         }
-        Err(_) => dial_until(var, deadline).await?,
-    };
-    greet(socket).await
+    }
 }
 
 async fn greet(socket: OwnedFd) -> Result<Greeting, Error> {
