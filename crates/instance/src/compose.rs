@@ -35,6 +35,25 @@ pub(crate) struct Facts {
     pub(crate) personality: Option<u32>,
 }
 
+/// Read-only in privileged containers, whose root is the host's for the kernel: with these files it
+/// would change the host or run programs there. What is left of `/proc/sys` is its own network.
+const READ_ONLY: [&str; 14] = [
+    "proc/bus",
+    "proc/irq",
+    "proc/sys/abi",
+    "proc/sys/debug",
+    "proc/sys/dev",
+    "proc/sys/fs",
+    "proc/sys/kernel",
+    "proc/sys/vm",
+    "proc/sysrq-trigger",
+    "sys/bus",
+    "sys/firmware",
+    "sys/kernel",
+    "sys/module",
+    "sys/power",
+];
+
 /// Hidden in unprivileged containers: what these files say concerns the host. With nesting they
 /// stay, because a container in which parts of /proc are hidden may not mount another.
 const MASKED: &[&str] = &["proc/kcore", "proc/keys", "proc/timer_list", "proc/sched_debug", "sys/firmware"];
@@ -70,7 +89,11 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
         mounts: mounts(facts.nesting, privileged, facts.disks),
         devices: devices(),
         masked: if facts.nesting { Vec::new() } else { MASKED.iter().map(ToString::to_string).collect() },
-        read_only: Vec::new(),
+        read_only: if privileged && !facts.nesting {
+            READ_ONLY.map(String::from).to_vec()
+        } else {
+            Vec::new()
+        },
         drop_capabilities: dropped_capabilities(privileged),
         rlimits: Vec::new(),
         sysctls: Vec::new(),
@@ -185,7 +208,7 @@ mod tests {
     #[test]
     fn an_unprivileged_container_keeps_its_capabilities_and_hides_what_is_the_hosts() {
         let spec = compose(facts());
-        assert!(spec.drop_capabilities.is_empty());
+        assert!(spec.drop_capabilities.is_empty() && spec.read_only.is_empty());
         assert!(spec.cgroup.v1.is_empty());
         assert!(spec.masked.iter().any(|m| m == "proc/kcore"));
         assert_eq!(spec.environment, ["container=lxc", "LANG=C"]);
@@ -197,6 +220,8 @@ mod tests {
         let spec = compose(Facts { idmap: None, ..facts() });
         assert_eq!(spec.drop_capabilities, PRIVILEGED_DROPPED);
         assert_eq!(spec.cgroup.v1[0].value, "a");
+        assert!(spec.read_only.iter().any(|path| path == "proc/sys/kernel"));
+        assert!(!spec.read_only.iter().any(|path| path.starts_with("proc/sys/net")));
         assert!(spec.mounts.iter().all(|m| !m.target.starts_with("sys/kernel")));
     }
 

@@ -24,6 +24,7 @@ use crate::pools::Pools;
 use crate::steps::crash_at;
 use crate::var::Var;
 use crate::{Error, Work};
+use api::Time;
 use api::images::{Image, ImageAlias, ImagePatch, ImagePut};
 use api::instances::Source;
 use catalog::lookup;
@@ -112,6 +113,26 @@ impl Images {
         ImageFiles {
             metadata: self.var.image(fingerprint.as_str()),
             rootfs: rootfs.exists().then_some(rootfs),
+        }
+    }
+
+    /// Remembers that a container was made from an image just now.
+    pub(crate) async fn used(&self, fingerprint: &Fingerprint) {
+        let (now, image) = (Time::now(), fingerprint.clone());
+        let write = self.store.write_lazy(move |tx| {
+            store::images::set_last_used(tx, &image, now)?;
+            Ok(Stamp::take())
+        });
+        match write.await {
+            Ok(stamp) => {
+                if let Some(record) = self.images.get(fingerprint.as_str()) {
+                    let record = Record { last_used_at: now, ..Record::clone(&record) };
+                    self.images.insert(stamp, fingerprint.as_str(), record);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(image = %fingerprint, error = &error as &dyn std::error::Error, "cannot record the use of an image");
+            }
         }
     }
 

@@ -249,7 +249,9 @@ async fn make_volume(
             context
                 .pools
                 .create_from_image(pool, name, fingerprint, context.images.files(fingerprint), progress)
-                .await
+                .await?;
+            context.images.used(fingerprint).await;
+            Ok(())
         }
         Origin::Copy { pool: from, name: source, running } => {
             context.pools.copy(from, source, *running, pool, name).await
