@@ -6,7 +6,7 @@ use crate::fault::{At, Fault};
 use rustix::fs::PROC_SUPER_MAGIC;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, Result as IoResult};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
     remove_capability_from_bounding_set, set_capabilities, set_thread_groups, set_thread_res_gid,
@@ -15,6 +15,14 @@ use rustix::thread::{
 use rustix::{process::Gid, process::Uid};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// How many files a program may open unless somebody says otherwise: the soft limit with which the
+/// kernel starts the host's own init, below the hard limit that is inherited.
+pub(crate) fn usual_files() -> Rlimit {
+    const SOFT: u64 = 1024;
+    let limit = getrlimit(Resource::Nofile);
+    Rlimit { current: Some(limit.maximum.map_or(SOFT, |most| most.min(SOFT))), ..limit }
+}
 
 /// Enter a control group of version 1 by its `tasks` file.
 pub(crate) fn knock(door: &CStr) -> IoResult<()> {

@@ -82,13 +82,14 @@ impl Host {
         let instances = Instances::new(context);
         instances.load().await?;
         tokio::spawn(instances.clone().listen(notices));
+        // Before the first request: a container that is started needs its bridge.
+        networks.bring_up().await;
         let profiles = Profiles::new(store.clone(), catalog, instances.clone());
         Ok(Self { instances, profiles, images, networks, pools, server, store })
     }
 
-    /// Brings networks up and starts what should run. Called once, after the socket listens.
+    /// Starts what should run. Called once, after the socket listens.
     pub async fn bring_up(&self) {
-        self.networks.bring_up().await;
         self.instances.autostart().await;
     }
 

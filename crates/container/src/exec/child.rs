@@ -5,7 +5,7 @@ use crate::fault::{At, Fault};
 use crate::{entry, report};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{chdir, ioctl_tiocsctty, setsid, umask};
+use rustix::process::{Resource, chdir, ioctl_tiocsctty, setrlimit, setsid, umask};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
@@ -71,6 +71,7 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
         entry::knock(door).at("enter the control groups")?;
     }
     move_into_thread_name_spaces(errand.pidfd, errand.namespaces).at("enter the namespaces")?;
+    setrlimit(Resource::Nofile, entry::usual_files()).at("set the limit nofile")?;
     setsid().at("make a session")?;
     if errand.terminal {
         ioctl_tiocsctty(stdin).at("take the terminal")?;

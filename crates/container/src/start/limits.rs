@@ -35,6 +35,12 @@ pub(super) fn apply(pid: i32, limits: &[Rlimit]) -> Result<(), Error> {
         let new = Limit { current: limit.soft, maximum: limit.hard };
         prlimit(Pid::from_raw(pid), *resource, new).map_err(|errno| Error::system(step, errno))?;
     }
+    if limits.iter().all(|limit| limit.name != "nofile") {
+        // Whoever holds descriptors for all containers has raised its own.
+        let new = crate::entry::usual_files();
+        prlimit(Pid::from_raw(pid), Resource::Nofile, new)
+            .map_err(|errno| Error::system("set the limit nofile".to_owned(), errno))?;
+    }
     Ok(())
 }
 
