@@ -225,14 +225,11 @@ impl Copy<'_> {
             _ => return Err(Failure::Gone),
         }
         // The copy is reachable for nobody else yet, so its name means what was just made.
-        chownat(
-            &directory.target,
-            name,
-            Some(Uid::from_raw(stat.st_uid)),
-            Some(Gid::from_raw(stat.st_gid)),
-            AtFlags::SYMLINK_NOFOLLOW,
-        )
-        .map_err(at("set the owner of the copy of"))?;
+        if (stat.st_uid, stat.st_gid) != self.creator {
+            let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+            chownat(&directory.target, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(at("set the owner of the copy of"))?;
+        }
         if kind != FileType::Symlink {
             chmodat(&directory.target, name, Mode::from_raw_mode(stat.st_mode & 0o7777), AtFlags::empty())
                 .map_err(at("set the mode of the copy of"))?;
