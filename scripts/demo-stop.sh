@@ -45,7 +45,7 @@ for p in /proc/[0-9]*; do
         *"$LXD_DIR"*)
             [ "$p" = $$ ] && continue
             case $(readlink "/proc/$p/exe" 2>/dev/null) in
-                */lxd-keeper*|*/dnsmasq*) kill -TERM "$p" 2>/dev/null || true ;;
+                *lxd-keeper*|*/dnsmasq*) kill -TERM "$p" 2>/dev/null || true ;;
             esac ;;
     esac
 done

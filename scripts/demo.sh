@@ -78,7 +78,9 @@ if [ "$running" != "$bin/lxd" ]; then
         exit 1
     fi
 fi
-if [ "$(lxc query /1.0/storage-pools)" = "[]" ] || [ -z "$(lxc query /1.0/storage-pools)" ]; then
+# The first use of the client says on standard error what this script does next.
+pools=$(lxc query /1.0/storage-pools 2>/dev/null | tr -d ' \n\t')
+if [ -z "$pools" ] || [ "$pools" = "[]" ]; then
     say "lxd init --auto"
     lxd init --auto
 fi
@@ -118,12 +120,12 @@ It works. To go on in this shell:
 
     . $demo/env
 
-    lxc exec $name -- sh                  a shell inside
-    lxc launch $alias second              another one
-    lxc list                              what there is
-    lxc file push README.md $name/root/   files in and out
-    lxc stop $name; lxc delete $name      away with it
-    lxc help                              everything else
+    lxc exec $name -- sh                   a shell inside
+    lxc launch $alias second            another one
+    lxc list                               what there is
+    lxc file push README.md $name/root/    files in and out
+    lxc stop $name && lxc delete $name     away with it
+    lxc help                               everything else
 
 The log is $demo/lxd.log. To stop the containers and the daemon:
 
