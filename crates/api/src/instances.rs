@@ -230,9 +230,10 @@ mod tests {
 
     #[test]
     fn null_and_absent_mean_the_default() {
-        let post: InstancesPost =
-            serde_json::from_str(r#"{"name": null, "profiles": null, "config": null, "source": null, "x": 1}"#)
-                .unwrap();
+        let post: InstancesPost = serde_json::from_str(
+            r#"{"name": null, "profiles": null, "config": null, "source": null, "x": 1}"#,
+        )
+        .unwrap();
         assert_eq!(post.name, "");
         assert!(post.profiles.is_none());
         let put: StatePut = serde_json::from_str(r#"{"action": "stop"}"#).unwrap();
