@@ -44,6 +44,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// Settles how the process keeps memory. To be called before it has other threads.
+    pub fn prepare_process() {
+        sys::mallopt::few_arenas();
+    }
+
     /// Opens the database, repairs what an interrupted daemon left, finds running containers.
     ///
     /// # Errors

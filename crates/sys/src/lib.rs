@@ -10,6 +10,7 @@ pub mod close_range;
 pub mod execve;
 pub mod getcwd;
 pub mod inherited;
+pub mod mallopt;
 pub mod memfd;
 pub mod mount_setattr;
 pub mod netdevice;

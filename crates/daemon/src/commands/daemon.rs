@@ -27,6 +27,7 @@ const IDLE: Duration = Duration::from_secs(2);
 pub(super) fn run(options: &Daemon, paths: Paths) -> anyhow::Result<()> {
     umask(rustix::fs::Mode::from_raw_mode(0o077));
     raise_descriptors();
+    instance::Host::prepare_process();
     paths.create()?;
     let _only_one = lock(&paths.var)?;
     let hub = Hub::new();
