@@ -130,7 +130,11 @@ fn libtest(root: &Path, selection: &[&str], totals: &mut Totals) -> Result<bool>
 
 /// Everything but the long list of what passed.
 fn worth_showing(line: &str) -> bool {
-    !(line.ends_with("... ok") || line.is_empty() || line == "running 0 tests")
+    let noise = ["running 0 tests", "successes:", "test result: ok. 0 passed;"];
+    !(line.is_empty()
+        || line.ends_with("... ok")
+        || line.trim_start().starts_with("Doc-tests ")
+        || noise.iter().any(|start| line.starts_with(start)))
 }
 
 /// Totals from the lines of `cargo test`.
