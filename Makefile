@@ -48,7 +48,9 @@ test: ## Everything: unit, namespaced and end to end, with totals
 	@scripts/packages.sh build run test image-busybox
 	@$(WITH_CARGO) $(CARGO) build --locked $(BINARIES)
 	@scripts/test-images.sh
-	@$(WITH_CARGO) $(CARGO) run --quiet --locked -p xtask -- test
+	@rootfs="$${XDG_CACHE_HOME:-$$HOME/.cache}/lightervisor/debian-12.rootfs"; \
+	    if [ -d "$$rootfs" ]; then export LIGHTERVISOR_TEST_ROOTFS="$$rootfs"; fi; \
+	    $(WITH_CARGO) $(CARGO) run --quiet --locked -p xtask -- test
 
 bench: release ## Measure against Debian's packaged lxd 5.0.2, interleaved (about 15 minutes)
 	@bench/run
