@@ -5,7 +5,7 @@ use super::layout::{Hierarchy, Version};
 use super::{Cgroup, Error, Layout};
 use model::runtime::spec::CgroupSpec;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -88,7 +88,10 @@ fn make_once(hierarchy: &Hierarchy, path: &str) -> Result<(), Error> {
         let above = dir.clone();
         dir.push(part);
         match std::fs::DirBuilder::new().mode(0o755).create(&dir) {
-            Ok(()) => {}
+            // Whatever the umask is: kernels before 6.3 let only those mount a group in its own
+            // namespace who may pass through the groups above it.
+            Ok(()) => std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755))
+                .map_err(|source| failed("change the mode of", &dir, source))?,
             Err(source) if source.kind() == ErrorKind::AlreadyExists => {}
             Err(source) => return Err(failed("make", &dir, source)),
         }

@@ -50,10 +50,14 @@ fn made_delegated_limited_and_removed() {
         setting("memory", "memory.limit_in_bytes", "104857600"),
     ];
     spec.v2 = vec![setting("pids", "pids.max", "77"), setting("memory", "memory.max", "104857600")];
+    let umask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let group = Cgroup::create(&layout, &spec, Some((1_000_000, 1_000_001))).unwrap();
+    rustix::process::umask(umask);
     for hierarchy in layout.hierarchies.iter() {
         let dir = group.dir(hierarchy);
         let meta = std::fs::metadata(&dir).unwrap();
+        let above = std::fs::metadata(dir.parent().unwrap()).unwrap();
+        assert_eq!((meta.mode() & 0o777, above.mode() & 0o777), (0o755, 0o755), "{}", dir.display());
         assert_eq!((meta.uid(), meta.gid()), (1_000_000, 1_000_001), "{}", dir.display());
         let procs = std::fs::metadata(dir.join("cgroup.procs")).unwrap();
         assert_eq!(procs.uid(), 1_000_000);
