@@ -4,7 +4,8 @@
 #   scripts/image-busybox.sh OUT.tar.gz
 #
 # The result is a unified image (metadata.yaml, templates/ and rootfs/ in one tarball) and the same
-# bytes every time. Init ends on SIGPWR and SIGTERM, reboots on SIGINT, and asks for an address by
+# bytes every time. Init ends on SIGPWR and on what busybox's poweroff and
+# halt send (SIGUSR2, SIGUSR1), reboots on SIGINT and on what reboot sends (SIGTERM), and asks for an address by
 # DHCP on eth0 when there is one. Needs busybox-static; no network.
 set -eu
 out=${1:?usage: image-busybox.sh OUT.tar.gz}
@@ -44,8 +45,8 @@ done
 cat > "$root/sbin/init" <<'INIT'
 #!/bin/sh
 # Process 1: bring the network up, run /etc/rc.local, wait to be told to end.
-trap 'poweroff -f' PWR TERM
-trap 'reboot -f' INT
+trap 'poweroff -f' PWR USR1 USR2
+trap 'reboot -f' INT TERM
 export PATH=/sbin:/usr/sbin:/bin:/usr/bin
 [ -r /etc/hostname ] && hostname -F /etc/hostname 2>/dev/null
 ip link set lo up 2>/dev/null
