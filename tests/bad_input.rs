@@ -47,6 +47,8 @@ fn requests_that_make_no_sense() {
         ("PUT", "/1.0/containers/up/state", json!({"action": "dance"}), 400, "dance"),
         ("PUT", "/1.0/containers/nobody/state", json!({"action": "start"}), 404, ""),
         ("PATCH", "/1.0/containers/down", json!({"config": {"security.privileged": "maybe"}}), 400, "maybe"),
+        ("PUT", "/1.0/containers/down", json!({"config": {"no.such": "x"}}), 400, "no.such"),
+        ("PUT", "/1.0/containers/down", json!({"profiles": ["nowhere"]}), 404, "nowhere"),
         ("POST", "/1.0/containers/down", json!({"name": "up"}), 409, "up"),
         ("POST", "/1.0/containers/down", json!({"name": "a b"}), 400, "a b"),
         ("POST", "/1.0/containers/down/exec", json!({"command": ["true"]}), 400, "not running"),
@@ -68,7 +70,7 @@ fn requests_that_make_no_sense() {
         ("DELETE", "/1.0/images/aliases/nowhere", json!({}), 404, ""),
         ("GET", "/1.0/operations/not-a-uuid", json!({}), 404, ""),
         ("PUT", "/1.0", json!({"config": {"core.nonsense": "x"}}), 400, "core.nonsense"),
-        ("POST", "/1.0/networks", json!({"name": "lxdbr0"}), 409, "lxdbr0"),
+        ("POST", "/1.0/networks", json!({"name": "lxdbr0"}), 400, "lxdbr0"),
     ];
     let before = snapshot(&d);
     let mut wrong = Vec::new();

@@ -16,6 +16,7 @@ pub(crate) fn parse(args: &[String]) -> anyhow::Result<BTreeMap<String, String>>
 
 /// Reads `key value` or `key=value…`; the value `-` is what standard input gives.
 pub(crate) fn parse_set(args: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let args = after_separator(args);
     let mut pairs = match args {
         [key, value] if !key.contains('=') => BTreeMap::from([(key.clone(), value.clone())]),
         [key] if !key.contains('=') => bail!("No value found in \"{key}\"; use KEY VALUE or KEY=VALUE"),
@@ -31,12 +32,20 @@ pub(crate) fn parse_set(args: &[String]) -> anyhow::Result<BTreeMap<String, Stri
     Ok(pairs)
 }
 
+/// Values may begin with a dash, so a `--` before them means nothing, and is no word of theirs.
+fn after_separator(args: &[String]) -> &[String] {
+    match args {
+        [first, rest @ ..] if first == "--" => rest,
+        all => all,
+    }
+}
+
 /// Splits the arguments of `config set` into an optional container and what to set.
 ///
 /// `core.x=y` and `core.x y` are about the server, because no container's name has a dot or `=`.
 pub(crate) fn split_target(args: &[String]) -> (Option<&str>, &[String]) {
     let is_key = |arg: &str| arg.contains('=') || (arg.contains('.') && !arg.contains(':'));
-    match args {
+    match after_separator(args) {
         [first, rest @ ..] if !rest.is_empty() && !is_key(first) => (Some(first), rest),
         all => (None, all),
     }
@@ -62,6 +71,7 @@ mod tests {
     #[test]
     fn both_ways_of_setting() {
         assert_eq!(parse_set(&words("limits.cpu 2")).unwrap()["limits.cpu"], "2");
+        assert_eq!(parse_set(&words("-- limits.cpu -2")).unwrap()["limits.cpu"], "-2");
         let pairs = parse_set(&words("a.b=1 c.d=x=y")).unwrap();
         assert_eq!((pairs["a.b"].as_str(), pairs["c.d"].as_str()), ("1", "x=y"));
         assert_eq!(parse(&words("a.b")).unwrap_err().to_string(), "No value found in \"a.b\"");

@@ -31,6 +31,10 @@ pub enum Error {
     NotFound { what: &'static str, name: String },
     #[error("{what} {name:?} already exists; choose another name or delete it first")]
     Exists { what: &'static str, name: String },
+    #[error(
+        "The network name {name:?} is taken by a network or an interface of the host; choose another name"
+    )]
+    NetworkNameTaken { name: String },
     #[error("The fingerprint {prefix:?} matches more than one image; give more of it")]
     AmbiguousFingerprint { prefix: String },
     #[error("{what} {name:?} is in use by {by}; remove it there first")]
@@ -159,6 +163,7 @@ impl Error {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Exists { .. } | Self::ImageExists(_) => Kind::Conflict,
             Self::Name(_)
+            | Self::NetworkNameTaken { .. }
             | Self::AmbiguousFingerprint { .. }
             | Self::InUse { .. }
             | Self::Config(_)

@@ -149,7 +149,7 @@ impl Networks {
         if self.table.get(name.as_str()).is_some()
             || interfaces.iter().any(|interface| interface.name == name.as_str())
         {
-            return Err(Error::Exists { what: "Network or interface", name: name.to_string() });
+            return Err(Error::NetworkNameTaken { name: name.to_string() });
         }
         let config = self.kernel.choose_subnets(post.config, true, random).await?;
         let record =

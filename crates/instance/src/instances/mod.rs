@@ -127,6 +127,7 @@ impl Instances {
     #[allow(clippy::unused_async)]
     pub async fn update(&self, name: &str, put: InstancePut) -> Result<Work, Error> {
         let entry = self.context.registry.get(name)?;
+        update::check(&self.context, &put)?;
         Ok(Box::pin(async move {
             entry.ask(|reply| Request::Update { put: Box::new(put), reply }).await?;
             Ok(None)

@@ -1,5 +1,6 @@
 //! Update and patch: another configuration, checked as a whole before anything changes.
 
+use super::context::Context;
 use super::gate;
 use super::owner::Owner;
 use super::view;
@@ -12,12 +13,21 @@ use model::power::LastPower;
 use store::Tx;
 use store::instances::{Instance as Record, Update};
 
+/// What an update would be refused for whatever state the container is in: told before there is an
+/// operation. The owner checks again, with the profiles as they are then.
+pub(super) fn check(context: &Context, put: &InstancePut) -> Result<(), Error> {
+    if !put.restore.is_empty() {
+        return Err(Error::not_found("Snapshot", &put.restore));
+    }
+    let profiles = gate::profiles(context, put.profiles.as_deref().unwrap_or_default())?;
+    let layers = context.profiles.layers(&profiles);
+    let expanded = expand((&put.config, &put.devices), layers.iter().map(|p| (&p.config, &p.devices)));
+    gate::check(context, &expanded).map(drop)
+}
+
 impl Owner {
     /// Replaces everything that can be changed.
     pub(super) async fn update(&mut self, put: InstancePut) -> Result<(), Error> {
-        if !put.restore.is_empty() {
-            return Err(Error::not_found("Snapshot", &put.restore));
-        }
         let mut record = self.record.clone();
         record.architecture = parse(&put.architecture, record.architecture)?;
         record.config = set_only(put.config);
