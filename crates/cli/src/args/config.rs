@@ -2,8 +2,9 @@
 
 use clap::Subcommand;
 
-/// `config` commands.
+// `config` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ConfigCommand {
     /// Manage devices of a container
     #[command(subcommand, arg_required_else_help = true)]
@@ -59,8 +60,9 @@ pub(crate) enum ConfigCommand {
     },
 }
 
-/// `config device` and `profile device` commands.
+// `config device` and `profile device` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum DeviceCommand {
     /// Add a device
     #[command(

@@ -3,7 +3,7 @@
 use super::FormatArg;
 use clap::Args;
 
-/// Arguments of `init` and `launch`.
+// Arguments of `init` and `launch`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -39,7 +39,7 @@ pub(crate) struct CreateArgs {
     pub(crate) kind: Option<String>,
 }
 
-/// Arguments of `list`.
+// Arguments of `list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Filters (all must match):
@@ -76,7 +76,7 @@ pub(crate) struct ListArgs {
     pub(crate) format: FormatArg,
 }
 
-/// Arguments of `info`.
+// Arguments of `info`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  lxc info              (the server)\n  lxc info first\n  lxc info first --show-log"
@@ -90,7 +90,7 @@ pub(crate) struct InfoArgs {
     pub(crate) show_log: bool,
 }
 
-/// Arguments of `start` and `pause`.
+// Arguments of `start` and `pause`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -105,7 +105,7 @@ pub(crate) struct StateArgs {
     pub(crate) all: bool,
 }
 
-/// Arguments of `stop` and `restart`.
+// Arguments of `stop` and `restart`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -126,7 +126,7 @@ pub(crate) struct StopArgs {
     pub(crate) timeout: i64,
 }
 
-/// Arguments of `delete`.
+// Arguments of `delete`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -144,7 +144,7 @@ pub(crate) struct DeleteArgs {
     pub(crate) interactive: bool,
 }
 
-/// Arguments of `copy`.
+// Arguments of `copy`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -174,7 +174,7 @@ pub(crate) struct CopyArgs {
     pub(crate) container_only: bool,
 }
 
-/// Arguments of `move`.
+// Arguments of `move`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc move first second")]
 pub(crate) struct MoveArgs {
@@ -186,7 +186,7 @@ pub(crate) struct MoveArgs {
     pub(crate) target: String,
 }
 
-/// Arguments of `rename`.
+// Arguments of `rename`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc rename first second")]
 pub(crate) struct RenameArgs {

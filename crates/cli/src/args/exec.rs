@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-/// Arguments of `exec`.
+// Arguments of `exec`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -63,7 +63,7 @@ pub(crate) enum ExecMode {
     NonInteractive,
 }
 
-/// Arguments of `console`.
+// Arguments of `console`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,

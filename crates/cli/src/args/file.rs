@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 
-/// `file` commands.
+// `file` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum FileCommand {
     /// Delete files in containers
     #[command(
@@ -32,7 +33,7 @@ pub(crate) enum FileCommand {
     Push(PushArgs),
 }
 
-/// Arguments of `file pull`.
+// Arguments of `file pull`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -50,7 +51,7 @@ pub(crate) struct PullArgs {
     pub(crate) recursive: bool,
 }
 
-/// Arguments of `file push`.
+// Arguments of `file push`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,

@@ -3,8 +3,9 @@
 use super::FormatArg;
 use clap::{Args, Subcommand};
 
-/// `image` commands.
+// `image` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ImageCommand {
     /// Manage names of images
     #[command(subcommand, arg_required_else_help = true)]
@@ -50,6 +51,7 @@ pub(crate) enum ImageCommand {
         image: String,
     },
     /// List images
+    #[command(visible_alias = "ls")]
     List(ImageListArgs),
     /// Show the properties of an image as YAML
     #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc image show debian/12")]
@@ -60,7 +62,7 @@ pub(crate) enum ImageCommand {
     },
 }
 
-/// Arguments of `image import`.
+// Arguments of `image import`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -78,11 +80,9 @@ pub(crate) struct ImageImportArgs {
     pub(crate) alias: Vec<String>,
 }
 
-/// Arguments of `image list`.
+// Arguments of `image list`.
 #[derive(Debug, Args)]
-#[command(
-    visible_alias = "ls",
-    after_help = "\
+#[command(after_help = "\
 Filters (all must match): part of an alias or fingerprint, or property=value
 
 Columns:
@@ -93,8 +93,7 @@ Columns:
 Examples:
   lxc image list
   lxc image list amd64
-  lxc image list os=ubuntu -c lfd"
-)]
+  lxc image list os=ubuntu -c lfd")]
 pub(crate) struct ImageListArgs {
     /// Server, and which images
     #[arg(value_name = "[REMOTE:] FILTER")]
@@ -106,8 +105,9 @@ pub(crate) struct ImageListArgs {
     pub(crate) format: FormatArg,
 }
 
-/// `image alias` commands.
+// `image alias` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ImageAliasCommand {
     /// Give an image a name
     #[command(

@@ -1,4 +1,8 @@
 //! The command line: what may be typed, and the help about it. Nothing here does anything.
+//!
+//! Commands are deferred: only the one that was typed is put together, which is half of the time
+//! that a short command takes. What is said about a command stands at its variant; a doc comment at
+//! the type of its arguments would take its place in the help, so those have plain comments.
 
 mod config;
 mod container;
@@ -41,7 +45,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Flags that every command takes.
+// Flags that every command takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Use the local unix socket, whatever the configuration says
@@ -61,8 +65,9 @@ pub(crate) struct Global {
     pub(crate) debug: bool,
 }
 
-/// All commands.
+// All commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Manage command aliases
     #[command(subcommand, arg_required_else_help = true)]
@@ -148,7 +153,7 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// The flag `--format`.
+// The flag `--format`.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct FormatArg {
     /// How to print the list

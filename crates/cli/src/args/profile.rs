@@ -3,8 +3,9 @@
 use super::{DeviceCommand, FormatArg};
 use clap::Subcommand;
 
-/// `profile` commands.
+// `profile` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum ProfileCommand {
     /// Add a profile to a container
     #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc profile add first web")]

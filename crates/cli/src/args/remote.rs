@@ -3,8 +3,9 @@
 use super::FormatArg;
 use clap::Subcommand;
 
-/// `remote` commands.
+// `remote` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum RemoteCommand {
     /// Add a server
     #[command(
@@ -69,8 +70,9 @@ pub(crate) enum RemoteCommand {
     },
 }
 
-/// `alias` commands.
+// `alias` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum AliasCommand {
     /// Add an alias
     #[command(

@@ -3,7 +3,7 @@
 use super::FormatArg;
 use clap::{Args, Subcommand, ValueEnum};
 
-/// Arguments of `monitor`.
+// Arguments of `monitor`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  lxc monitor\n  lxc monitor --type lifecycle\n  lxc monitor --pretty --type logging --loglevel info"
@@ -64,8 +64,9 @@ pub(crate) enum LogLevel {
     Crit,
 }
 
-/// `network` commands.
+// `network` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum NetworkCommand {
     /// Show addresses and traffic of a network
     #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc network info lxdbr0")]
@@ -101,8 +102,9 @@ pub(crate) enum NetworkCommand {
     },
 }
 
-/// `storage` commands.
+// `storage` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum StorageCommand {
     /// Show how full a pool is and what uses it
     #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc storage info default")]
@@ -135,8 +137,9 @@ pub(crate) enum StorageCommand {
     },
 }
 
-/// `operation` commands.
+// `operation` commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum OperationCommand {
     /// Cancel an operation
     #[command(visible_aliases = ["cancel", "rm"], arg_required_else_help = true, after_help = "Examples:\n  lxc operation delete 0c0b5d51-0ad5-4a4f-9cf4-6c1b6f2e3d11")]
@@ -166,7 +169,7 @@ pub(crate) enum OperationCommand {
     },
 }
 
-/// Arguments of `query`.
+// Arguments of `query`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -190,7 +193,7 @@ pub(crate) struct QueryArgs {
     pub(crate) raw: bool,
 }
 
-/// Arguments of `version`.
+// Arguments of `version`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  lxc version")]
 pub(crate) struct VersionArgs {
@@ -199,7 +202,7 @@ pub(crate) struct VersionArgs {
     pub(crate) remote: Option<String>,
 }
 
-/// Arguments of `completion`.
+// Arguments of `completion`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,

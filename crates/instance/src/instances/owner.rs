@@ -128,7 +128,8 @@ impl Owner {
 
     async fn run(mut self) {
         while let Some(request) = self.requests.recv().await {
-            self.serve(request).await;
+            // In a box, so that a container nobody asks anything of costs only the wait.
+            Box::pin(self.serve(request)).await;
             if self.gone {
                 return;
             }
