@@ -88,6 +88,11 @@ impl Rules {
 
     fn forwarding(&mut self, name: &NetworkName, family: &str, wanted: bool) {
         let verdict = if wanted { "accept" } else { "reject" };
+        if !wanted {
+            // With br_netfilter, what goes from one port of the bridge to another passes here as
+            // well; that is not routed.
+            self.forward.push(format!("iifname \"{name}\" oifname \"{name}\" meta nfproto {family} accept"));
+        }
         for direction in ["iifname", "oifname"] {
             self.forward.push(format!("{direction} \"{name}\" meta nfproto {family} {verdict}"));
         }
@@ -229,6 +234,8 @@ table inet lxd_lxdbr0 {
         assert_eq!(rendered(&[("ipv4.address", "10.1.2.1/24"), ("ipv4.firewall", "false")]), None);
         let text = rendered(&[("ipv4.address", "10.1.2.1/24"), ("ipv4.routing", "false")]).expect("rules");
         assert!(text.contains("oifname \"lxdbr0\" meta nfproto ipv4 reject") && !text.contains("nat"));
+        let among = text.find("iifname \"lxdbr0\" oifname \"lxdbr0\" meta nfproto ipv4 accept");
+        assert!(among.is_some() && among < text.find("reject"), "{text}");
         let text = rendered(&[("ipv4.address", "10.1.2.1/24"), ("ipv4.dhcp", "false")]).expect("rules");
         assert!(!text.contains("chain input"));
         let keys = [("ipv6.address", "fd42::1/64"), ("ipv6.nat", "true"), ("ipv6.firewall", "false")];
