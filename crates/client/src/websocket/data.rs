@@ -27,9 +27,10 @@ pub(crate) fn split(upgraded: Upgraded) -> io::Result<(DataReader, DataWriter)> 
     let stream = upgraded.stream.into_std()?;
     stream.set_nonblocking(false)?;
     let stream = Arc::new(stream);
-    let mut buffer = upgraded.early;
-    let end = buffer.len();
-    buffer.resize(end.max(READ), 0);
+    let end = upgraded.early.len();
+    // Fresh zeros from the kernel cost nothing until they are used, and most sessions use few.
+    let mut buffer = vec![0; end.max(READ)];
+    buffer[..end].copy_from_slice(&upgraded.early);
     let reader = DataReader { stream: Arc::clone(&stream), buffer, start: 0, end, frame: None, ended: false };
     Ok((reader, DataWriter { stream }))
 }

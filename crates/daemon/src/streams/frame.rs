@@ -154,6 +154,10 @@ pub(crate) fn server_frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 
 /// Takes the mask off `bytes`, which begin `offset` bytes into their frame.
 pub(crate) fn unmask(bytes: &mut [u8], mask: [u8; 4], offset: u64) {
+    // Our own client's: nothing on a unix socket has to be protected by a mask.
+    if mask == [0; 4] {
+        return;
+    }
     let mut turned = mask;
     turned.rotate_left((offset % 4) as usize);
     let word = u32::from_ne_bytes(turned);
