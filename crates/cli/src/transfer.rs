@@ -2,6 +2,7 @@
 
 use client::{DataReader, DataWriter};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -55,6 +56,12 @@ pub(crate) fn input(
     mut filter: impl FnMut(&[u8], &mut DataWriter) -> io::Result<bool> + Send + 'static,
 ) -> mpsc::Receiver<DataWriter> {
     let (give_back, kept) = mpsc::channel();
+    if is_null(from.as_fd()) {
+        // At its end for ever: what scripts give needs no thread to find that out.
+        let _ = to.finish();
+        let _ = give_back.send(to);
+        return kept;
+    }
     std::thread::spawn(move || {
         widen(from.as_fd());
         let mut buffer = vec![0; READ];
@@ -80,6 +87,13 @@ pub(crate) fn input(
 /// Sends everything as it is.
 pub(crate) fn unfiltered(data: &[u8], to: &mut DataWriter) -> io::Result<bool> {
     to.send(data).map(|()| true)
+}
+
+/// Whether this is `/dev/null`, `null(4)`.
+fn is_null(fd: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode).is_char_device() && stat.st_rdev == rustix::fs::makedev(1, 3)
+    })
 }
 
 fn widen(fd: BorrowedFd<'_>) {
