@@ -66,6 +66,18 @@ struct File {
     aliases: BTreeMap<String, String>,
 }
 
+/// The file as it is first written. Most people leave it so, and then every command saves the time
+/// of parsing it.
+const UNTOUCHED: &str = "\
+default-remote: local
+remotes:
+  images:
+    addr: https://images.linuxcontainers.org
+    protocol: simplestreams
+    public: true
+aliases: {}
+";
+
 /// Servers and aliases.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -94,9 +106,9 @@ impl Settings {
         };
         let existed = text.is_some();
         let file = match text {
-            Some(text) => yaml::from_str(&text)
+            Some(text) if text != UNTOUCHED => yaml::from_str(&text)
                 .map_err(|source| SettingsError::Parse { path: path.clone().unwrap_or_default(), source })?,
-            None => File {
+            _ => File {
                 remotes: [("images".to_owned(), streams("https://images.linuxcontainers.org", false))].into(),
                 ..File::default()
             },
@@ -188,6 +200,19 @@ mod tests {
             settings.remotes.keys().collect::<Vec<_>>(),
             ["images", "local", "ubuntu", "ubuntu-daily"]
         );
+    }
+
+    #[test]
+    fn the_file_that_is_known_by_heart_is_the_one_that_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yml");
+        let fresh = Settings::read(Some(path.clone())).unwrap();
+        fresh.save().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), UNTOUCHED);
+        // Parsed (the comment makes it another text) it says the same.
+        std::fs::write(&path, format!("# mine\n{UNTOUCHED}")).unwrap();
+        let parsed = Settings::read(Some(path)).unwrap();
+        assert_eq!((parsed.remotes, parsed.default_remote), (fresh.remotes, fresh.default_remote));
     }
 
     #[test]
