@@ -119,7 +119,15 @@ impl Copy<'_> {
     fn directory(&self, directory: Directory, jobs: &Jobs<Job, TreeError>) -> Result<(), TreeError> {
         let directory = Arc::new(directory);
         let position = &directory.position;
-        let entries = list(&directory.source, position)?;
+        let entries = match list(&directory.source, position) {
+            // Removed while it was open: what is left of it is nothing.
+            Err(TreeError::Io { source, .. })
+                if self.options.live && source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Vec::new()
+            }
+            listed => listed?,
+        };
         self.entries.fetch_add(1, Ordering::Relaxed);
         // Directories first, so that other threads have something to do.
         for (name, _) in entries.iter().filter(|(_, kind)| *kind == FileType::Directory) {
