@@ -54,10 +54,6 @@ pub enum Error {
     DuplicateProfile(String),
     #[error("{subject} needs {feature}, which this version does not have; {hint}")]
     Unsupported { subject: String, feature: &'static str, hint: &'static str },
-    #[error(
-        "LXD doesn't have a uid/gid allocation. In this mode, only privileged containers are supported. Add a line such as \"root:1000000:65536\" to /etc/subuid and /etc/subgid and restart the daemon"
-    )]
-    NoIdAllocation,
     #[error("No storage pool found; make one with \"lxd init\" or \"lxc storage create\"")]
     NoPool,
 
@@ -90,10 +86,6 @@ pub enum Error {
     File(#[from] crate::keeper::FileError),
     #[error("Failed to compile the system call filter")]
     Seccomp { source: libseccomp::error::SeccompError },
-    #[error(
-        "The parent {parent:?} of the interface {device:?} is missing; create the network or change the device"
-    )]
-    MissingParent { device: String, parent: String },
     #[error(
         "The source {path:?} of the disk {device:?} is missing; create it, or set optional=true on the device"
     )]
@@ -171,7 +163,6 @@ impl Error {
             | Self::Missing { .. }
             | Self::Unknown { .. }
             | Self::DuplicateProfile(_)
-            | Self::NoIdAllocation
             | Self::NoPool
             | Self::Refused(_)
             | Self::Gone { .. }
@@ -188,7 +179,6 @@ impl Error {
             | Self::Idmap(_)
             | Self::InterfaceName(_)
             | Self::MacAddress(_)
-            | Self::MissingParent { .. }
             | Self::MissingSource { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::Shutdown => Kind::Unavailable,
