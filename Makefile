@@ -28,7 +28,7 @@ build: ## Debug build of everything
 	@$(WITH_CARGO) $(CARGO) build --workspace --locked
 
 release: ## Release build of lxd, lxd-keeper and lxc
-	@$(WITH_CARGO) $(CARGO) build --release --locked $(BINARIES)
+	@scripts/build-release.sh
 
 fmt: ## Format the sources
 	@$(WITH_CARGO) $(CARGO) fmt --all

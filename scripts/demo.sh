@@ -30,7 +30,7 @@ target=$(cd "${CARGO_TARGET_DIR:-.}" && pwd)
 [ -n "${CARGO_TARGET_DIR:-}" ] || target=$target/target
 bin=$target/release
 [ -x "$bin/lxd" ] || say "Building (a few minutes the first time)"
-cargo build --release --locked -p daemon -p keeper -p cli
+scripts/build-release.sh
 
 # --- ids for unprivileged containers ------------------------------------------------------------
 for f in /etc/subuid /etc/subgid; do

@@ -23,13 +23,22 @@ pub(crate) enum End {
     HangUp,
 }
 
-/// Copies a session's output to a file descriptor until its end. The receiver hears the outcome and
-/// gets the reader back: its connection is the server's to close.
-pub(crate) fn output(
+/// Copies a session's output to a file descriptor until its end, and gives the reader back: its
+/// connection is the server's to close.
+///
+/// # Errors
+/// The descriptor cannot be written to.
+pub(crate) async fn output(
     mut from: DataReader,
     to: impl AsFd + Send + 'static,
     end: End,
-) -> oneshot::Receiver<io::Result<DataReader>> {
+) -> io::Result<DataReader> {
+    if !from.has_data().await? {
+        if end == End::HangUp {
+            from.hang_up();
+        }
+        return Ok(from);
+    }
     let (done, outcome) = oneshot::channel();
     std::thread::spawn(move || {
         widen(to.as_fd());
@@ -45,7 +54,8 @@ pub(crate) fn output(
         // Nobody listens any more when the session failed otherwise.
         let _ = done.send(copy());
     });
-    outcome
+    // A thread that ends without a word panicked and said so itself.
+    outcome.await.unwrap_or_else(|_| Err(io::Error::other("the copying thread broke")))
 }
 
 /// Copies a file descriptor to a session's input until its end. The writer comes back at the end:

@@ -42,9 +42,12 @@ impl Client {
             let url = stream_url(&path, &pending, &secrets, key);
             async move { websocket::open(self.address(), &url?).await }
         };
-        // Control comes first: the command starts when all others are there, and a short one is over
-        // before a later stream could be attached.
-        let control = ControlStream::new(open("control").await?.into_messages().await);
+        // The command starts when the others are there, and a short one is over before this is.
+        let url = stream_url(&path, &pending, &secrets, "control")?;
+        let address = self.address().clone();
+        let control = ControlStream::opening(async move {
+            Ok(websocket::open(&address, &url).await?.into_messages().await)
+        });
         if request.interactive {
             let (stdout, stdin) = split(open("0").await?)?;
             return Ok(ExecSession { control, stdin, stdout, stderr: None, exit: ExecExit(pending) });
@@ -53,8 +56,8 @@ impl Client {
         Ok(ExecSession {
             control,
             stdin: split(stdin)?.1,
-            stdout: split(stdout)?.0,
-            stderr: Some(split(stderr)?.0),
+            stdout: data::receive(stdout),
+            stderr: Some(data::receive(stderr)),
             exit: ExecExit(pending),
         })
     }

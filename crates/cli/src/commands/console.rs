@@ -29,7 +29,8 @@ async fn attach(client: &Client, name: &str) -> anyhow::Result<()> {
     output::print("To detach from the console, press: <ctrl>+a q\r\n")?;
 
     let mut control = console.control;
-    let mut out = transfer::output(console.output, io::stdout(), End::HangUp);
+    let out = transfer::output(console.output, io::stdout(), End::HangUp);
+    tokio::pin!(out);
     let (leave, mut left) = mpsc::unbounded_channel();
     let mut keys = Keys::default();
     let _kept = transfer::input(io::stdin(), console.input, move |data, to| {
@@ -44,9 +45,7 @@ async fn attach(client: &Client, name: &str) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             outcome = &mut out => {
-                if let Ok(result) = outcome {
-                    result.context("cannot write to standard output")?;
-                }
+                outcome.context("cannot write to standard output")?;
                 break;
             }
             Some(()) = left.recv() => {

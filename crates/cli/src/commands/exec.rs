@@ -7,10 +7,9 @@ use crate::terminal::{self, RawMode};
 use crate::transfer::{self, End};
 use anyhow::Context as _;
 use api::exec::ExecPost;
-use client::{ControlStream, DataReader, ExecSession};
+use client::{ControlStream, ExecSession};
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
-use tokio::sync::oneshot;
 
 pub(crate) async fn run(session: &Session, args: ExecArgs) -> anyhow::Result<ExitCode> {
     let (client, Target { name, .. }) = session.named(&args.container, "container")?;
@@ -33,7 +32,12 @@ pub(crate) async fn run(session: &Session, args: ExecArgs) -> anyhow::Result<Exi
 
     let end = if interactive { End::HangUp } else { End::Wait };
     let out = transfer::output(stdout, io::stdout(), end);
-    let err = stderr.map(|stderr| transfer::output(stderr, io::stderr(), End::Wait));
+    let err = async {
+        match stderr {
+            Some(stderr) => transfer::output(stderr, io::stderr(), End::Wait).await.map(Some),
+            None => Ok(None),
+        }
+    };
     // Both keep the input's connection open until the command has ended.
     let (_quiet, _kept);
     if args.disable_stdin {
@@ -45,14 +49,10 @@ pub(crate) async fn run(session: &Session, args: ExecArgs) -> anyhow::Result<Exi
     }
 
     let ended = async {
-        let err = async {
-            match err {
-                Some(err) => finished(err, "standard error").await.map(Some),
-                None => Ok(None),
-            }
-        };
+        let out = async { out.await.context("cannot write to standard output") };
+        let err = async { err.await.context("cannot write to standard error") };
         let exit = async { exit.wait().await.map_err(anyhow::Error::from) };
-        let (_out, _err, status) = tokio::try_join!(finished(out, "standard output"), err, exit)?;
+        let (_out, _err, status) = tokio::try_join!(out, err, exit)?;
         Ok::<i32, anyhow::Error>(status)
     };
     tokio::pin!(ended);
@@ -66,17 +66,6 @@ pub(crate) async fn run(session: &Session, args: ExecArgs) -> anyhow::Result<Exi
     control.close("").await;
     drop(raw);
     Ok(ExitCode::from((status & 0xff) as u8))
-}
-
-async fn finished(
-    outcome: oneshot::Receiver<io::Result<DataReader>>,
-    stream: &str,
-) -> anyhow::Result<DataReader> {
-    match outcome.await {
-        Ok(result) => result.with_context(|| format!("cannot write to {stream}")),
-        // The thread ended without a word: it panicked and said so itself.
-        Err(_) => anyhow::bail!("{stream} broke"),
-    }
 }
 
 /// Sends a signal or the new size to the command. A control stream that is closed already means

@@ -5,19 +5,52 @@ use crate::Error;
 use api::exec::Control;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::collections::BTreeMap;
+use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame, protocol::frame::coding::CloseCode};
 
 /// The control stream of a session.
 ///
 /// Dropping it without [`ControlStream::close`] makes the daemon kill the command.
 #[derive(Debug)]
-pub struct ControlStream {
-    messages: Messages,
+pub struct ControlStream(State);
+
+#[derive(Debug)]
+enum State {
+    /// The daemon has been asked for it. A command may be over before it answers, and its client
+    /// too.
+    Opening(JoinHandle<Result<Messages, Error>>),
+    Open(Box<Messages>),
+    /// It could not be opened, which has been said.
+    Gone,
 }
 
 impl ControlStream {
     pub(crate) fn new(messages: Messages) -> Self {
-        Self { messages }
+        Self(State::Open(Box::new(messages)))
+    }
+
+    /// A stream that is opened while its session already runs.
+    pub(crate) fn opening(messages: impl Future<Output = Result<Messages, Error>> + Send + 'static) -> Self {
+        Self(State::Opening(tokio::spawn(messages)))
+    }
+
+    async fn messages(&mut self) -> Result<&mut Messages, Error> {
+        if let State::Opening(opening) = &mut self.0 {
+            self.0 = match opening.await {
+                Ok(Ok(messages)) => State::Open(Box::new(messages)),
+                Ok(Err(error)) => {
+                    self.0 = State::Gone;
+                    return Err(error);
+                }
+                Err(_) => State::Gone,
+            };
+        }
+        match &mut self.0 {
+            State::Open(messages) => Ok(messages),
+            State::Opening(_) | State::Gone => {
+                Err(Error::Unexpected { path: "control".to_owned(), expected: "a websocket" })
+            }
+        }
     }
 
     /// Tells the new size of the terminal.
@@ -43,7 +76,8 @@ impl ControlStream {
     async fn send(&mut self, message: &Control) -> Result<(), Error> {
         let text = serde_json::to_string(message)
             .map_err(|source| Error::Encode { path: "control".to_owned(), source })?;
-        self.messages
+        self.messages()
+            .await?
             .send(Message::text(text))
             .await
             .map_err(|source| Error::Websocket { stream: "control", source: Box::new(source) })
@@ -51,7 +85,8 @@ impl ControlStream {
 
     /// Returns when the daemon ended the stream.
     pub async fn ended(&mut self) {
-        while let Some(Ok(message)) = self.messages.next().await {
+        let Ok(messages) = self.messages().await else { return };
+        while let Some(Ok(message)) = messages.next().await {
             if message.is_close() {
                 return;
             }
@@ -60,8 +95,13 @@ impl ControlStream {
 
     /// Ends the stream in good order, so that the command is left alone. The daemon may have
     /// ended it before.
-    pub async fn close(mut self, reason: &str) {
+    pub async fn close(self, reason: &str) {
         let frame = CloseFrame { code: CloseCode::Normal, reason: reason.to_owned().into() };
-        let _ = self.messages.send(Message::Close(Some(frame))).await;
+        match self.0 {
+            State::Open(mut messages) => drop(messages.send(Message::Close(Some(frame))).await),
+            // The command has ended: nobody needs the stream any more.
+            State::Opening(opening) => opening.abort(),
+            State::Gone => {}
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! Format: RFC 6455 section 5.2. Binary frames carry data; the first text frame ends a direction.
 
 use super::Upgraded;
+use crate::connection;
 use std::io::{self, IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -24,26 +25,38 @@ const CLOSE: u8 = 0x8;
 
 /// Splits a fresh websocket into its two directions and makes it blocking.
 pub(crate) fn split(upgraded: Upgraded) -> io::Result<(DataReader, DataWriter)> {
-    let stream = upgraded.stream.into_std()?;
+    let stream = Arc::new(blocking(upgraded.stream)?);
+    Ok((DataReader::new(Source::Blocking(Arc::clone(&stream)), upgraded.early), DataWriter { stream }))
+}
+
+/// The daemon's direction of a fresh websocket, for a stream that only ever has that one.
+pub(crate) fn receive(upgraded: Upgraded) -> DataReader {
+    DataReader::new(Source::Fresh(Some(upgraded.stream)), upgraded.early)
+}
+
+fn blocking(stream: connection::Stream) -> io::Result<UnixStream> {
+    let stream = stream.into_std()?;
     stream.set_nonblocking(false)?;
-    let stream = Arc::new(stream);
-    let end = upgraded.early.len();
-    // Fresh zeros from the kernel cost nothing until they are used, and most sessions use few.
-    let mut buffer = vec![0; end.max(READ)];
-    buffer[..end].copy_from_slice(&upgraded.early);
-    let reader = DataReader { stream: Arc::clone(&stream), buffer, start: 0, end, frame: None, ended: false };
-    Ok((reader, DataWriter { stream }))
+    Ok(stream)
 }
 
 /// Data from the daemon. Reads block: use it on a thread of its own.
 #[derive(Debug)]
 pub struct DataReader {
-    stream: Arc<UnixStream>,
+    source: Source,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     frame: Option<Frame>,
     ended: bool,
+}
+
+/// The connection of a reader.
+#[derive(Debug)]
+enum Source {
+    /// Still the runtime's, which can wait for the first bytes; none while it changes hands.
+    Fresh(Option<connection::Stream>),
+    Blocking(Arc<UnixStream>),
 }
 
 /// The frame that is being read.
@@ -59,6 +72,25 @@ struct Frame {
 }
 
 impl DataReader {
+    fn new(source: Source, early: Vec<u8>) -> Self {
+        let end = early.len();
+        Self { source, buffer: early, start: 0, end, frame: None, ended: false }
+    }
+
+    /// Whether there may be data, as soon as that is known: a stream that ends without any needs no
+    /// thread. Always true for one that has two directions.
+    ///
+    /// # Errors
+    /// As [`Self::next_piece`].
+    pub async fn has_data(&mut self) -> io::Result<bool> {
+        let Source::Fresh(Some(stream)) = &self.source else { return Ok(true) };
+        if self.start == self.end {
+            stream.readable().await?;
+        }
+        self.begin_frame()?;
+        Ok(!self.ended)
+    }
+
     /// The next bytes, as soon as there are any; `None` at the end.
     ///
     /// # Errors
@@ -99,7 +131,9 @@ impl DataReader {
     /// its own end, and the thread that would do it may be reading the keyboard.
     pub fn hang_up(&self) {
         // Nothing to do about a socket that is closed already.
-        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        if let Source::Blocking(stream) = &self.source {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
     }
 
     /// Reads a frame's header.
@@ -143,7 +177,7 @@ impl DataReader {
                 self.end -= self.start;
                 self.start = 0;
             }
-            let got = read(&self.stream, &mut self.buffer[self.end..])?;
+            let got = self.read(self.end)?;
             if got == 0 {
                 self.ended = true;
                 return Ok(false);
@@ -156,8 +190,27 @@ impl DataReader {
     /// Fills the empty buffer; false at the end of the stream.
     fn fill(&mut self) -> io::Result<bool> {
         self.start = 0;
-        self.end = read(&self.stream, &mut self.buffer)?;
+        self.end = 0;
+        self.end = self.read(0)?;
         Ok(self.end > 0)
+    }
+
+    /// Reads into the buffer behind its first `used` bytes.
+    fn read(&mut self, used: usize) -> io::Result<usize> {
+        // Fresh zeros from the kernel cost nothing until they are used, and most sessions use few.
+        if self.buffer.len() < READ {
+            let mut wide = vec![0; READ];
+            wide[..used].copy_from_slice(&self.buffer[..used]);
+            self.buffer = wide;
+        }
+        if let Source::Fresh(stream) = &mut self.source {
+            let stream = stream.take().ok_or(io::ErrorKind::NotConnected)?;
+            self.source = Source::Blocking(Arc::new(blocking(stream)?));
+        }
+        match &self.source {
+            Source::Blocking(stream) => read(stream, &mut self.buffer[used..]),
+            Source::Fresh(_) => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 }
 

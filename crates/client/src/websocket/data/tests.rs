@@ -6,15 +6,7 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, protocol::Role};
 fn pair() -> (DataReader, DataWriter, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let stream = Arc::new(ours);
-    let reader = DataReader {
-        stream: Arc::clone(&stream),
-        buffer: vec![0; 64],
-        start: 0,
-        end: 0,
-        frame: None,
-        ended: false,
-    };
-    (reader, DataWriter { stream }, theirs)
+    (DataReader::new(Source::Blocking(Arc::clone(&stream)), Vec::new()), DataWriter { stream }, theirs)
 }
 
 fn collect(reader: &mut DataReader) -> Vec<u8> {
@@ -97,4 +89,34 @@ fn a_cut_connection_is_an_end_and_nonsense_an_error() {
     let (mut reader, _, mut theirs) = pair();
     theirs.write_all(&[0x83, 0]).unwrap();
     assert_eq!(reader.next_piece().unwrap_err().kind(), io::ErrorKind::InvalidData);
+}
+
+#[tokio::test]
+async fn a_stream_tells_whether_there_will_be_data() {
+    let fresh = || {
+        let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+        (receive(Upgraded { stream: ours, early: Vec::new() }), blocking(theirs).unwrap())
+    };
+    let (mut reader, mut theirs) = fresh();
+    theirs.write_all(b"\x81\0\x88\x02\x03\xe8").unwrap();
+    assert!(!reader.has_data().await.unwrap());
+    assert_eq!(reader.next_piece().unwrap(), None);
+
+    let (mut reader, mut theirs) = fresh();
+    theirs.write_all(b"\x82\x02hi\x81\0").unwrap();
+    assert!(reader.has_data().await.unwrap());
+    assert_eq!(collect(&mut reader), b"hi");
+
+    let (mut reader, theirs) = fresh();
+    drop(theirs);
+    assert!(!reader.has_data().await.unwrap());
+
+    let (mut reader, _) = split_pair(b"\x82\x02hi\x81\0");
+    assert!(reader.has_data().await.unwrap());
+    assert_eq!(collect(&mut reader), b"hi");
+}
+
+fn split_pair(early: &[u8]) -> (DataReader, DataWriter) {
+    let (ours, _) = tokio::net::UnixStream::pair().unwrap();
+    split(Upgraded { stream: ours, early: early.to_vec() }).unwrap()
 }
