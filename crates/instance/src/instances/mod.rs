@@ -15,6 +15,7 @@ pub(crate) mod context;
 mod create;
 mod delete;
 mod ended;
+mod follow;
 mod freeze;
 mod gate;
 mod live;

@@ -147,7 +147,7 @@ impl Owner {
             Request::Unfreeze { reply } => answer(reply, self.serve_unfreeze().await),
             Request::Update { put, reply } => answer(reply, self.update(*put).await),
             Request::Patch { patch, reply } => answer(reply, self.patch(*patch).await),
-            Request::Follow { reply } => answer(reply, self.follow_profiles()),
+            Request::Follow { reply } => answer(reply, self.follow_profiles().await),
             Request::Rename { name, reply } => answer(reply, self.serve_rename(name).await),
             Request::Delete { reply } => answer(reply, self.serve_delete().await),
             Request::Power { power, reply } => answer(reply, self.record_power(power).await),

@@ -63,9 +63,12 @@ impl Owner {
     }
 
     /// A profile has changed: show what that comes to, or say why it cannot be used.
-    pub(super) fn follow_profiles(&mut self) -> Result<(), Error> {
+    pub(super) async fn follow_profiles(&mut self) -> Result<(), Error> {
+        let before = self.entry().view();
         self.refresh_view();
-        gate::check(&self.context, &self.expanded()).map(drop)
+        gate::check(&self.context, &self.expanded())?;
+        let after = self.entry().view();
+        self.follow(&before, &after).await
     }
 
     async fn replace(&mut self, record: Record) -> Result<(), Error> {
@@ -81,12 +84,16 @@ impl Owner {
                 by: format!("the container {:?}, whose files cannot change pools this way", self.name()),
             });
         }
-        let before = self.entry().view();
+        let (before, old) = (self.entry().view(), self.record.clone());
         self.save(record).await?;
         let after = self.entry().view();
-        if before.expanded_devices != after.expanded_devices {
-            self.context.networks.forget(&before).await;
-            self.context.networks.announce(&after).await;
+        if let Err(error) = self.follow(&before, &after).await {
+            // What cannot be had is not kept: the next start would fail on it.
+            self.save(old).await?;
+            if let Err(error) = self.follow(&after, &before).await {
+                tracing::warn!(instance = self.name(), error = %error.story(), "cannot go back to the old configuration");
+            }
+            return Err(error);
         }
         self.context.tell("container-updated", self.name());
         Ok(())
