@@ -1,10 +1,14 @@
 //! Devices of containers: what they need on the host, and what the container gets.
 //!
-//! One folder or file per type, each with the same three questions: may this version do it
-//! ([`supported`]), what does it add to the specification, what does it do on the host.
+//! One folder or file per type, each with the same questions: may this version do it
+//! ([`supported`]), what does it add to the specification, and, while the container runs: plug,
+//! unplug, update in place ([`follow`]).
 
 pub(crate) mod disk;
+mod follow;
 pub(crate) mod nic;
+
+pub(crate) use follow::{Running, follow};
 
 use crate::Error;
 use model::DeviceName;

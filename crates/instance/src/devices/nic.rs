@@ -1,5 +1,6 @@
 //! Network interfaces: a pair of ends, one in the container's namespace, one on the host.
 
+use super::Running;
 use crate::Error;
 use api::Config;
 use model::DeviceName;
@@ -81,6 +82,24 @@ pub(crate) fn plan(devices: &BTreeMap<DeviceName, Device>, config: &Config) -> R
             })
         })
         .collect()
+}
+
+/// Gives a running container an interface: takes effect at the next start.
+#[allow(clippy::unused_async)]
+pub(crate) async fn plug(_: &mut Running<'_>, _: &DeviceName, _: &Nic) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Takes an interface away from a running container: takes effect at the next start.
+#[allow(clippy::unused_async)]
+pub(crate) async fn unplug(_: &mut Running<'_>, _: &DeviceName, _: &Nic) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Changes an interface in place: takes effect at the next start.
+#[allow(clippy::unused_async)]
+pub(crate) async fn update(_: &mut Running<'_>, _: &DeviceName, _: &Nic, _: &Nic) -> Result<(), Error> {
+    Ok(())
 }
 
 #[cfg(test)]

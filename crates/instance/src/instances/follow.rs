@@ -1,7 +1,8 @@
 //! A changed configuration reaches the processes that already run.
 
 use super::owner::Owner;
-use crate::Error;
+use crate::{Error, devices};
+use api::Config;
 use api::instances::Instance;
 
 impl Owner {
@@ -14,7 +15,22 @@ impl Owner {
         if before.expanded_devices != after.expanded_devices {
             self.context.networks.forget(before).await;
             self.context.networks.announce(after).await;
+            self.follow_devices(before, after).await?;
         }
         Ok(())
+    }
+
+    async fn follow_devices(&mut self, before: &Instance, after: &Instance) -> Result<(), Error> {
+        // A stopped container gets its devices when it starts.
+        let Some(live) = self.entry().live() else { return Ok(()) };
+        let context = self.context.clone();
+        let (name, config) = (self.name().to_owned(), self.record.config.clone());
+        let mut running =
+            devices::Running { context: &context, name: &name, live, config: &config, keys: Config::new() };
+        let followed = devices::follow(&mut running, &before.expanded_devices, &after.expanded_devices).await;
+        if !running.keys.is_empty() {
+            self.save_keys(running.keys).await?;
+        }
+        followed
     }
 }
