@@ -17,3 +17,13 @@ fi
 rm -rf "$cache/debian-12.rootfs"
 [ -s "$why" ] || unsquashfs -quiet -no-progress -dest "$cache/debian-12.rootfs" "$cache/debian-12.squashfs" >/dev/null
 [ ! -s "$why" ] || echo "== No Debian image: $(cat "$why"); its tests will be skipped"
+
+# A fuller one, for what people run inside.
+why=$cache/debian-12-services.missing
+rm -f "$why"
+if [ -s "$cache/debian-12.missing" ]; then
+    echo "it is made from the small Debian image: $(cat "$cache/debian-12.missing")" > "$why"
+elif ! timeout 1800 scripts/image-debian-services.sh "$cache" </dev/null; then
+    echo "scripts/image-debian-services.sh failed (is a Debian mirror reachable?)" > "$why"
+fi
+[ ! -s "$why" ] || echo "== No Debian image with services: $(cat "$why"); its tests will be skipped"

@@ -18,6 +18,7 @@ mod images;
 mod initialise;
 mod inside;
 mod launch;
+mod life;
 mod network;
 mod profiles;
 mod survive;

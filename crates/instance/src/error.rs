@@ -62,7 +62,7 @@ pub enum Error {
     #[error("The container {name:?} has ended before the program could be run")]
     Gone { name: String },
     #[error(
-        "The container {name:?} did not stop within {seconds} seconds; it goes on running. Try again with a longer timeout, or with force"
+        "The container {name:?} did not stop within {seconds} seconds; its init does not react, and it goes on running. Wait longer with --timeout, or end it with \"lxc stop --force {name}\""
     )]
     StopTimeout { name: String, seconds: i64 },
     #[error(

@@ -16,6 +16,7 @@ use crate::var::Var;
 use api::events::Lifecycle;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use store::Store;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -82,6 +83,7 @@ impl Host {
             platform,
             filters: Filters::default(),
             lifecycle,
+            going_down: AtomicBool::new(false),
         });
         repair::interrupted(&context).await?;
         let instances = Instances::new(context);
@@ -93,9 +95,11 @@ impl Host {
         Ok(Self { instances, profiles, images, networks, pools, server, store })
     }
 
-    /// Starts what should run. Called once, after the socket listens.
+    /// Starts what should run, after a boot of the host. Called once, after the socket listens.
     pub async fn bring_up(&self) {
-        self.instances.autostart().await;
+        if let Err(error) = self.instances.autostart().await {
+            tracing::error!(error = %error.story(), "the next daemon starts containers as after a boot");
+        }
     }
 
     /// Stops every container (in order of `boot.stop.priority`) and the networks, remembering what ran.

@@ -43,6 +43,11 @@ impl Var {
         self.root.join("database/lxd.db")
     }
 
+    /// Names the boot of the host in which containers were last brought up.
+    pub(crate) fn host_boot(&self) -> PathBuf {
+        self.root.join("host-boot")
+    }
+
     /// Where image files are kept.
     pub(crate) fn images(&self) -> PathBuf {
         self.root.join("images")

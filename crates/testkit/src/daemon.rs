@@ -284,6 +284,34 @@ impl TestDaemon {
         self.wait_gone();
     }
 
+    /// Send the daemon a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("a running daemon");
+    }
+
+    /// Cut the power of the daemon's host and let it boot: every process is gone at once, and so are
+    /// the interfaces, and what daemon and keeper have written down is of another boot than this. The
+    /// daemon has to be started again.
+    ///
+    /// # Panics
+    /// When that cannot be done.
+    #[track_caller]
+    pub fn cut_power(&mut self) {
+        const BOOT: &str = r#"
+            kill -9 -1
+            echo another > "$1/host-boot"
+            sed -i 's/"boot":"[^"]*"/"boot":"another"/' "$1"/keeper/*.json 2>/dev/null
+            for bridge in /sys/class/net/*/bridge; do
+                [ -d "$bridge" ] || continue
+                bridge=${bridge%/bridge}
+                ip link delete "${bridge##*/}"
+            done
+        "#;
+        let _ = run(self.inside("sh").args(["-c", BOOT, "boot"]).arg(self.lxd_dir())).expect_success();
+        self.wait_gone();
+    }
+
     /// Wait until the daemon has ended by itself, or by a crash that was asked for.
     ///
     /// # Panics
@@ -303,6 +331,13 @@ impl TestDaemon {
         self.spawn();
     }
 
+    /// The same, without waiting until everything that should run has been started.
+    #[track_caller]
+    pub fn start_again_unready(&mut self) {
+        assert!(self.lxd.is_none(), "the daemon is still running");
+        self.spawn_until("/1.0");
+    }
+
     /// Set or remove a variable for the next start.
     pub fn set_env(&mut self, name: &str, value: Option<&str>) {
         self.environment.retain(|(n, _)| n != name);
@@ -311,9 +346,15 @@ impl TestDaemon {
         }
     }
 
-    /// Start the process and wait until it answers.
+    /// Start the process and wait until what should run has been started.
     #[track_caller]
     fn spawn(&mut self) {
+        self.spawn_until("/internal/ready");
+    }
+
+    /// Start the process and wait until it answers to a request.
+    #[track_caller]
+    fn spawn_until(&mut self, answers: &str) {
         let output = File::options().create(true).append(true).open(self.dir.join("lxd.out"));
         let output = output.expect("a file for the daemon's output");
         let errors = output.try_clone().expect("a second descriptor");
@@ -329,7 +370,7 @@ impl TestDaemon {
             if let Some(status) = self.lxd.as_mut().and_then(|lxd| lxd.try_wait().ok().flatten()) {
                 panic!("the daemon ended at once ({status}); its log:\n{}", self.log());
             }
-            let ready = api.try_request("GET", "/internal/ready", &[], &[]);
+            let ready = api.try_request("GET", answers, &[], &[]);
             ready.is_ok_and(|r| r.status == 200).then_some(())
         });
     }

@@ -37,15 +37,34 @@ pub struct DebianImage {
     pub rootfs: PathBuf,
 }
 
+fn cache() -> PathBuf {
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
+    cache.join("lightervisor")
+}
+
+/// The Debian 12 image with services and container engines, likewise made beforehand.
+///
+/// # Errors
+/// When it is not there, with the reason that the builder left.
+pub fn debian_services_image() -> Result<DebianImage, Unavailable> {
+    let DebianImage { metadata, .. } = debian_image()?;
+    let rootfs = cache().join("debian-12-services.squashfs");
+    if rootfs.is_file() {
+        return Ok(DebianImage { metadata, rootfs });
+    }
+    let why = std::fs::read_to_string(cache().join("debian-12-services.missing"))
+        .unwrap_or_else(|_| "scripts/test-images.sh has not been run".to_owned());
+    Err(Unavailable(format!("no Debian image with services: {}", why.trim())))
+}
+
 /// The Debian 12 image that `scripts/test-images.sh` made beforehand (it takes half a minute and
 /// needs a mirror, so that no test builds it).
 ///
 /// # Errors
 /// When it is not there, with the reason that the builder left.
 pub fn debian_image() -> Result<DebianImage, Unavailable> {
-    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
-    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
-    let dir = cache.join("lightervisor");
+    let dir = cache();
     let image =
         DebianImage { metadata: dir.join("debian-12.tar.xz"), rootfs: dir.join("debian-12.squashfs") };
     if image.metadata.is_file() && image.rootfs.is_file() {

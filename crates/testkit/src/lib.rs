@@ -18,9 +18,10 @@ mod wait;
 pub use daemon::{Builder, TestDaemon};
 pub use events::Events;
 pub use http::{Api, Response};
-pub use images::{DebianImage, busybox_image, debian_image};
+pub use images::{DebianImage, busybox_image, debian_image, debian_services_image};
 pub use programs::{find_program, program};
 pub use run::{Finished, Running, run, run_with_input, spawn};
+pub use rustix::process::Signal;
 pub use sandbox::Unavailable;
 pub use wait::{eventually, eventually_within};
 

@@ -40,7 +40,7 @@ rmdir "$dir/cgroup"
 ip link set lo up
 echo ready
 exec >/dev/null 2>&1
-while :; do sleep 1; done
+while :; do sleep 1 || :; done
 "#;
 
 impl Sandbox {

@@ -91,15 +91,18 @@ async fn live(options: Options, listener: UnixListener, hub: Hub) -> anyhow::Res
     let up = tokio::spawn({
         let (host, life) = (host.clone(), life.clone());
         async move {
-            host.bring_up().await;
-            life.ready();
+            tokio::select! {
+                () = host.bring_up() => life.ready(),
+                // What is being started is seen to its end by those who start it.
+                _ = life.ending() => {}
+            }
         }
     });
     let ending = life.ending().await;
     notify("STOPPING=1");
     tracing::info!(?ending, "LXD is stopping");
     if ending == Ending::StopContainers {
-        // What is being started would not be stopped otherwise. Its panics have been logged.
+        // Its panics have been logged.
         let _ = up.await;
         host.bring_down().await;
     }

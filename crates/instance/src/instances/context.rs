@@ -11,6 +11,7 @@ use crate::profiles::Catalog;
 use crate::seccomp::Filters;
 use crate::var::Var;
 use api::events::Lifecycle;
+use std::sync::atomic::AtomicBool;
 use store::Store;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -28,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) platform: Platform,
     pub(crate) filters: Filters,
     pub(crate) lifecycle: UnboundedSender<Lifecycle>,
+    /// The host goes down: nothing is started any more.
+    pub(crate) going_down: AtomicBool,
 }
 
 impl Context {

@@ -18,8 +18,7 @@ use super::view;
 use crate::Error;
 use api::instances::{InstancePatch, InstancePut};
 use model::names::InstanceName;
-use model::power::LastPower;
-use model::runtime::protocol::Exit;
+use model::runtime::protocol::{Exit, Kept};
 use model::state::{Action, Decision, InstanceState, decide};
 use std::sync::Arc;
 use store::instances::Instance as Record;
@@ -53,12 +52,12 @@ pub(crate) enum Request {
     Rename { name: InstanceName, reply: Reply<()> },
     /// Remove it.
     Delete { reply: Reply<()> },
-    /// Remember what it did before the host went down.
-    Power { power: LastPower, reply: Reply<()> },
     /// Its init has ended.
     Ended(Exit),
     /// The keeper may have been replaced: see what is true.
-    Reconcile(Option<model::runtime::protocol::Kept>),
+    Reconcile(Option<Kept>),
+    /// The daemon starts: see what is true, and what happened while there was none.
+    Settle { kept: Option<Kept>, host_booted: bool, reply: Reply<()> },
 }
 
 /// One container and the queue of what is to be done to it.
@@ -150,9 +149,12 @@ impl Owner {
             Request::Follow { reply } => answer(reply, self.follow_profiles().await),
             Request::Rename { name, reply } => answer(reply, self.serve_rename(name).await),
             Request::Delete { reply } => answer(reply, self.serve_delete().await),
-            Request::Power { power, reply } => answer(reply, self.record_power(power).await),
             Request::Ended(exit) => self.ended(exit).await,
             Request::Reconcile(kept) => self.reconcile(kept).await,
+            Request::Settle { kept, host_booted, reply } => {
+                self.settle(kept, host_booted).await;
+                answer(reply, Ok(()));
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::Instances;
 use super::context::Context;
+use super::host_boot;
 use super::live::Live;
 use super::owner::{Owner, Request};
 use crate::Error;
@@ -11,12 +12,14 @@ use crate::keeper::{Keeper, Notice};
 use container::cgroup::Cgroup;
 use model::IdMap;
 use model::names::{InstanceName, PoolName};
+use model::power::LastPower;
 use model::runtime::protocol::{EventBody, Exit, Kept};
 use model::state::InstanceState;
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::instances::Instance as Record;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
 
 /// Finishes or undoes what was interrupted, before any container is loaded.
 pub(crate) async fn interrupted(context: &Context) -> Result<(), Error> {
@@ -86,13 +89,17 @@ impl Instances {
         let records = context.store.read(store::instances::list).await?;
         let mut kept: HashMap<String, Kept> =
             context.keeper.list().await?.into_iter().map(|kept| (kept.name.clone(), kept)).collect();
+        let host_booted = host_boot::is_new(&context.var);
+        let mut settling = JoinSet::new();
         for record in records {
             let kept = kept.remove(record.name.as_str());
             let entry = Owner::adopt(context, record, InstanceState::Stopped);
-            if kept.is_some() {
-                entry.tell(Request::Reconcile(kept)).await;
-            }
+            settling
+                .spawn(async move { entry.ask(|reply| Request::Settle { kept, host_booted, reply }).await });
         }
+        // Whoever asks first must not be told that a running container is stopped. What went wrong
+        // is in the log, and in the container's state.
+        settling.join_all().await;
         self.name_orphans().await?;
         for stranger in kept.into_values() {
             // A container whose record is gone: nobody could ever reach it again.
@@ -168,6 +175,18 @@ async fn end_stranger(keeper: &Keeper, stranger: &Kept) {
 }
 
 impl Owner {
+    /// Finds out what became of this container while there was no daemon.
+    pub(super) async fn settle(&mut self, kept: Option<Kept>, host_booted: bool) {
+        if kept.is_some() {
+            return self.reconcile(kept).await;
+        }
+        let power = LastPower::parse(self.record.config.get(model::power::KEY).map(String::as_str));
+        // What ran when the host went down is started again, unless it only ever lives once.
+        if power != LastPower::Stopped && (self.record.ephemeral || !host_booted) {
+            self.ended(Exit::Unknown).await;
+        }
+    }
+
     /// Believes the keeper about this container.
     pub(super) async fn reconcile(&mut self, kept: Option<Kept>) {
         match kept {

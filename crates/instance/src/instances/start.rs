@@ -18,6 +18,7 @@ use model::runtime::spec::ContainerSpec;
 use model::state::InstanceState;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What is put together before anything is done.
 struct Prepared {
@@ -32,6 +33,9 @@ struct Prepared {
 impl Owner {
     /// Starts it; on failure it is stopped again and nothing of the attempt remains.
     pub(super) async fn start(&mut self) -> Result<(), Error> {
+        if self.context.going_down.load(Ordering::SeqCst) {
+            return Err(Error::Shutdown);
+        }
         self.set_state(InstanceState::Starting);
         // The server of a stopped container's files must not outlive its being stopped.
         self.entry().set_live(None);

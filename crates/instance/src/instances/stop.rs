@@ -3,6 +3,7 @@
 use super::owner::{Owner, Request};
 use super::registry::Entry;
 use crate::{Error, steps::crash_at};
+use model::power::LastPower;
 use model::state::InstanceState;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(super) enum Afterwards {
     Usual,
     /// It will be started again: ephemeral containers stay.
     Restart,
+    /// The host goes down: remember what it did until now.
+    HostDown(LastPower),
 }
 
 /// Stops a container and waits for its end, at most `timeout` seconds (below zero: for ever).
@@ -52,7 +55,13 @@ pub(super) async fn stop(
         ended.await;
         return Ok(());
     };
-    if tokio::time::timeout(Duration::from_secs(seconds), ended).await.is_err() {
+    tokio::pin!(ended);
+    if tokio::time::timeout(Duration::from_secs(seconds), &mut ended).await.is_err() {
+        if entry.live().is_none() {
+            // It has ended; what remains is being cleaned up.
+            ended.await;
+            return Ok(());
+        }
         entry.tell(Request::GiveUpStop).await;
         return Err(Error::StopTimeout { name: entry.view().name.clone(), seconds: timeout });
     }
