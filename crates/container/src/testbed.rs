@@ -191,6 +191,7 @@ pub(crate) fn command(words: &[&str]) -> ExecSpec {
         terminal: false,
         drop_capabilities: Vec::new(),
         seccomp: false,
+        held: false,
     }
 }
 

@@ -66,6 +66,7 @@ fn run(attacher: &Attacher, words: &[&str]) -> (String, Ended) {
         terminal: false,
         drop_capabilities: Vec::new(),
         seccomp: false,
+        held: false,
     };
     let null = std::fs::File::open("/dev/null").unwrap();
     let (mut reader, writer) = std::io::pipe().unwrap();

@@ -91,8 +91,8 @@ impl Attacher {
     }
 
     /// Clone a program without waiting for it to be executed. `streams` are its standard input,
-    /// output and error, none of them numbered below 3; `seccomp` is a program, needed if the
-    /// specification says so. The program becomes a child of the caller.
+    /// output and error, none of them numbered below 3; `seccomp` is a program and `gate` the end of
+    /// a pipe, needed if the specification says so. The program becomes a child of the caller.
     ///
     /// # Errors
     /// When nothing could be cloned.
@@ -101,6 +101,7 @@ impl Attacher {
         spec: &ExecSpec,
         streams: [BorrowedFd<'_>; 3],
         seccomp: Option<OwnedFd>,
+        gate: Option<BorrowedFd<'_>>,
     ) -> Result<Pending, Error> {
         let command = Command::new(spec)?;
         let cwd = CString::new(spec.cwd.as_str())
@@ -123,6 +124,7 @@ impl Attacher {
             drop_capabilities: &spec.drop_capabilities,
             apparmor: self.apparmor.as_deref(),
             seccomp: seccomp.as_deref(),
+            gate,
         };
         let child = self.clone_inside(|| child::run(&errand))?;
         Ok(Pending { child: Some(child), line, executing: false })
@@ -138,7 +140,7 @@ impl Attacher {
         streams: [BorrowedFd<'_>; 3],
         seccomp: Option<OwnedFd>,
     ) -> Result<Spawned, Error> {
-        self.spawn(spec, streams, seccomp)?.finish()
+        self.spawn(spec, streams, seccomp, None)?.finish()
     }
 
     /// Clone into the container's pid namespace and its unified group.

@@ -34,6 +34,8 @@ pub(super) struct Errand<'a> {
     /// `exec <profile>`.
     pub(super) apparmor: Option<&'a str>,
     pub(super) seccomp: Option<&'a [u8]>,
+    /// Tells when the program may be executed.
+    pub(super) gate: Option<BorrowedFd<'a>>,
 }
 
 /// The whole life of the child. Returns only when nothing was executed.
@@ -64,7 +66,8 @@ impl<'a> From<Fault<'a>> for Stop<'a> {
 
 fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
     let [stdin, stdout, stderr] = errand.streams;
-    let keep = [stdin, stdout, stderr, errand.line, errand.pidfd];
+    let gate = errand.gate.unwrap_or(errand.line);
+    let keep = [stdin, stdout, stderr, errand.line, errand.pidfd, gate];
     sys::close_range::close_all_but(&keep).at("close descriptors")?;
     entry::hide()?;
     for door in errand.doors {
@@ -77,7 +80,7 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
         ioctl_tiocsctty(stdin).at("take the terminal")?;
     }
     entry::streams(errand.streams)?;
-    sys::close_range::close_all_but(&[errand.line]).at("close descriptors")?;
+    sys::close_range::close_all_but(&[errand.line, gate]).at("close descriptors")?;
     umask(Mode::from(0o022));
     // Root of the container first: only from there does becoming somebody else take the
     // capabilities away.
@@ -92,6 +95,7 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
     entry::drop_capabilities(errand.drop_capabilities)?;
     entry::become_group(errand.gid)?;
     sys::signals::reset().at("reset signals")?;
+    await_permission(errand.gate)?;
     if errand.uid == 0 {
         change_directory(errand)?;
         report::executing(errand.line);
@@ -105,6 +109,16 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
         report::executing(errand.line);
     }
     Err(Stop::NotExecuted(execute(errand.command)))
+}
+
+/// Waits until whoever asked for the program wants it to run.
+fn await_permission<'a>(gate: Option<BorrowedFd<'_>>) -> Result<(), Fault<'a>> {
+    let step = "wait for the client";
+    match gate.map(|gate| rustix::io::read(gate, &mut [0; 1])) {
+        None | Some(Ok(1)) => Ok(()),
+        Some(Ok(_)) => Err(Fault { step, errno: Errno::CANCELED }),
+        Some(Err(errno)) => Err(Fault { step, errno }),
+    }
 }
 
 fn filter<'a>(errand: &Errand<'a>) -> Result<(), Fault<'a>> {

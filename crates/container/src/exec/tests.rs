@@ -156,7 +156,7 @@ fn a_hundred_at_once() {
     let pending: Vec<_> = (0..100)
         .map(|n| {
             let spec = command(&["sh", "-c", &format!("exit {n}")]);
-            attacher.spawn(&spec, [null.as_fd(); 3], None).unwrap()
+            attacher.spawn(&spec, [null.as_fd(); 3], None, None).unwrap()
         })
         .collect();
     let spawned: Vec<_> = pending.into_iter().map(|p| p.finish().unwrap()).collect();
@@ -166,6 +166,33 @@ fn a_hundred_at_once() {
     // The caller is at home again.
     let link = |name: &str| std::fs::read_link(format!("/proc/thread-self/ns/{name}")).unwrap();
     assert_eq!(link("pid"), link("pid_for_children"));
+}
+
+#[test]
+fn a_held_program_waits_for_its_client_and_is_not_run_without_one() {
+    let Some(bed) = Bed::new("a_held_program_waits_for_its_client_and_is_not_run_without_one") else {
+        return;
+    };
+    let container = bed.start(&bed.spec(SLEEP), None);
+    container.sh("chmod 1777 /tmp");
+    let attacher = container.attacher();
+    let null = std::fs::File::open("/dev/null").unwrap();
+    for uid in [0, 1000] {
+        let held = |flag: &str| {
+            let mut spec = command(&["touch", &format!("/tmp/{flag}{uid}")]);
+            spec.uid = uid;
+            let (gate, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+            (attacher.spawn(&spec, [null.as_fd(); 3], None, Some(gate.as_fd())).unwrap(), ours)
+        };
+        let (wanted, gate) = held("wanted");
+        rustix::io::write(&gate, &[1]).unwrap();
+        assert_eq!(wait(wanted.finish().unwrap().pidfd.as_fd()), Ok(Ended::Code(0)));
+        let (unwanted, gate) = held("unwanted");
+        drop(gate);
+        let error = unwanted.finish().unwrap_err().to_string();
+        assert!(error.contains("wait for the client"), "{error}");
+    }
+    assert_eq!(container.sh("cd /tmp; ls -d *wanted*"), "wanted0\nwanted1000\n");
 }
 
 #[test]

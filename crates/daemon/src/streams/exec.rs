@@ -46,11 +46,12 @@ pub(crate) enum ExecError {
 /// Nobody came; the program could not be started.
 pub(crate) async fn attend_exec(plan: ExecPlan, mut sockets: Sockets) -> Result<i32, ExecError> {
     let control = sockets.take("control");
+    let prepared = plan.prepare()?;
     let data = tokio::time::timeout(PATIENCE, sockets.all())
         .await
         .map_err(|_| ExecError::NobodyCame)?
         .ok_or(ExecError::ClientLeft)?;
-    let running = plan.start().await?;
+    let running = prepared.start().await?;
     let ended = CancellationToken::new();
     let obeying = control.map(|receiver| {
         let (ended, control) = (ended.clone(), running.control.clone());

@@ -6,6 +6,6 @@ mod sessions;
 mod streams;
 
 pub(crate) use plan::Program;
-pub use plan::{Control, ExecPlan, Running};
+pub use plan::{Control, ExecPlan, Prepared, Running};
 pub(crate) use sessions::Sessions;
 pub use streams::Streams;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// What the container contributes to a program that is run in it.
 pub(crate) struct Program {
@@ -30,6 +31,25 @@ pub struct ExecPlan {
     program: Program,
     spec: ExecSpec,
     size: Option<(u16, u16)>,
+}
+
+/// A program that waits inside the container, one step before it is executed: entering took place
+/// while the client connected. Dropping it ends it unexecuted.
+pub struct Prepared {
+    running: JoinHandle<Result<Running, Error>>,
+    gate: OwnedFd,
+}
+
+impl Prepared {
+    /// Executes it.
+    ///
+    /// # Errors
+    /// The container could not be entered, or stopped meanwhile.
+    pub async fn start(self) -> Result<Running, Error> {
+        // When nobody waits at the other end, the reason comes with the answer.
+        let _ = rustix::io::write(&self.gate, &[1]);
+        self.running.await.map_err(|_| Error::Shutdown)?
+    }
 }
 
 /// A program that runs.
@@ -98,15 +118,17 @@ impl ExecPlan {
             terminal: post.interactive && post.wait_for_websocket,
             drop_capabilities: program.drop_capabilities.clone(),
             seccomp: program.seccomp.is_some(),
+            held: false,
         };
         Ok(Self { program, spec, size })
     }
 
-    /// Runs it, with streams for a client.
+    /// Makes it ready, with streams for a client that is about to connect to them. Must be called
+    /// within the runtime.
     ///
     /// # Errors
-    /// The container stopped meanwhile; no descriptors left.
-    pub async fn start(self) -> Result<Running, Error> {
+    /// No descriptors left.
+    pub fn prepare(mut self) -> Result<Prepared, Error> {
         let live = self.program.live.clone();
         let owner = Owner { idmap: live.idmap.as_ref(), uid: self.spec.uid, gid: self.spec.gid };
         let (theirs, ours) = if self.spec.terminal {
@@ -114,7 +136,9 @@ impl ExecPlan {
         } else {
             streams::pipes(owner)?
         };
-        self.run(theirs, ours).await
+        let (held, gate) = streams::gate()?;
+        self.spec.held = true;
+        Ok(Prepared { running: tokio::spawn(self.run(theirs, ours, Some(held))), gate })
     }
 
     /// Runs it without a client; its output goes to the two files if given, else nowhere.
@@ -126,12 +150,17 @@ impl ExecPlan {
         record: Option<(std::fs::File, std::fs::File)>,
     ) -> Result<Running, Error> {
         let (theirs, ours) = streams::detached(record)?;
-        self.run(theirs, ours).await
+        self.run(theirs, ours, None).await
     }
 
-    async fn run(self, theirs: keeper::Streams, ours: Streams) -> Result<Running, Error> {
+    async fn run(
+        self,
+        theirs: keeper::Streams,
+        ours: Streams,
+        held: Option<OwnedFd>,
+    ) -> Result<Running, Error> {
         let Program { name, seccomp, keeper, sessions, .. } = self.program;
-        let spawned = keeper.exec(&name, self.spec, theirs, seccomp).await?;
+        let spawned = keeper.exec(&name, self.spec, theirs, seccomp, held).await?;
         let terminal = match &ours {
             Streams::Terminal(master) => {
                 let master = master.try_clone();

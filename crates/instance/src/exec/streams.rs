@@ -73,6 +73,11 @@ fn pipe(owner: Owner<'_>) -> Result<(OwnedFd, OwnedFd), Error> {
     Ok((read, write))
 }
 
+/// A pipe that holds a program until a byte is written: the child's end, ours.
+pub(super) fn gate() -> Result<(OwnedFd, OwnedFd), Error> {
+    pipe_with(PipeFlags::CLOEXEC).map_err(failed("make a pipe"))
+}
+
 /// A terminal of the container: the child's three ends, which are one, and the master.
 pub(super) fn terminal(
     devpts: BorrowedFd<'_>,

@@ -185,9 +185,11 @@ impl Keeper {
         spec: ExecSpec,
         streams: Streams,
         seccomp: Option<OwnedFd>,
+        gate: Option<OwnedFd>,
     ) -> Result<Spawned, Error> {
         let mut fds = vec![streams.input, streams.output, streams.error];
         fds.extend(seccomp);
+        fds.extend(gate);
         let body = RequestBody::Exec { name: name.to_owned(), spec };
         match self.exchange("exec", body, fds, LONG).await? {
             (ReplyBody::Spawned { session, pid }, mut fds) => {

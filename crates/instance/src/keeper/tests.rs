@@ -146,7 +146,7 @@ async fn descriptors_arrive() {
         "command": ["true"], "environment": [], "cwd": "/", "uid": 0, "gid": 0, "terminal": false, "seccomp": true
     }));
     let streams = Streams { input: memory_file(""), output: write, error: memory_file("") };
-    let spawned = keeper.exec("c1", spec.unwrap(), streams, Some(memory_file("filter"))).await.unwrap();
+    let spawned = keeper.exec("c1", spec.unwrap(), streams, Some(memory_file("filter")), None).await.unwrap();
     assert_eq!((spawned.session, spawned.pid), (5, 9));
     let mut buffer = [0; 16];
     assert_eq!(rustix::io::read(&read, &mut buffer).unwrap(), 6);

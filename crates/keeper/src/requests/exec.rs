@@ -32,13 +32,14 @@ impl Keeper {
         let mut stream = || descriptor(STEP, &mut fds);
         let streams = [stream()?, stream()?, stream()?];
         let seccomp = if spec.seccomp { Some(stream()?) } else { None };
+        let gate = if spec.held { Some(stream()?) } else { None };
         if running.attacher.is_none() {
             let attacher = Attacher::start(running.pid, running.pidfd.as_fd(), &running.cgroup)?;
             running.attacher = Some(attacher);
         }
         let Some(attacher) = &running.attacher else { return Err(not_running(STEP, name)) };
         let borrowed = [streams[0].as_fd(), streams[1].as_fd(), streams[2].as_fd()];
-        Ok(attacher.spawn(spec, borrowed, seccomp)?)
+        Ok(attacher.spawn(spec, borrowed, seccomp, gate.as_ref().map(AsFd::as_fd))?)
     }
 
     fn await_report(&mut self, peer: u64, request: u64, pending: Pending) -> Result<(), Failure> {

@@ -300,6 +300,7 @@ impl Daemon {
             terminal: false,
             drop_capabilities: vec![],
             seccomp: false,
+            held: false,
         };
         let id = self.send(RequestBody::Exec { name: name.into(), spec }, &[&null, &write, &write]);
         (id, output)

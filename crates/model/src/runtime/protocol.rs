@@ -62,7 +62,8 @@ pub enum RequestBody {
         name: String,
     },
     /// Run a program. Descriptors: standard input, output and error (three times the slave of a
-    /// terminal if the spec says so), then the seccomp program, if the spec says so.
+    /// terminal if the spec says so), then the seccomp program and the read end of the pipe that
+    /// holds it, if the spec says so.
     /// → [`ReplyBody::Spawned`], later [`EventBody::ExecEnded`]
     Exec {
         /// In which container.

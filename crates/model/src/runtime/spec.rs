@@ -198,4 +198,8 @@ pub struct ExecSpec {
     /// The message carries, after the three streams, a seccomp program.
     #[serde(default)]
     pub seccomp: bool,
+    /// The last descriptor is the read end of a pipe. Everything is made ready, and the program is
+    /// executed when there is a byte to read; at the pipe's end it never is.
+    #[serde(default)]
+    pub held: bool,
 }
