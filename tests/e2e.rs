@@ -12,6 +12,7 @@ mod debian_client;
 mod events;
 mod exec;
 mod files;
+mod guest;
 mod hostile_images;
 mod http_api;
 mod images;

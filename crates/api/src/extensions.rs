@@ -19,6 +19,8 @@ pub const EXTENSIONS: &[&str] = &[
     "entity_description",
     "file_symlinks",
     "console",
+    "restrict_devlxd",
+    "devlxd_events",
     "file_get_symlink",
     "operation_description",
     "event_lifecycle",

@@ -9,6 +9,7 @@ pub mod events;
 pub mod exec;
 pub mod extensions;
 pub mod files;
+pub mod guest;
 pub mod images;
 pub mod instances;
 pub mod networks;

@@ -4,6 +4,7 @@ mod app;
 mod args;
 mod commands;
 mod events;
+mod guest;
 mod listen;
 mod logging;
 mod operations;

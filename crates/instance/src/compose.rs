@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     /// Ids on disk are the container's own.
     pub(crate) idmapped: bool,
     pub(crate) rootfs_read_only: bool,
+    /// The directory that becomes `/dev/lxd`.
+    pub(crate) devlxd: PathBuf,
     /// Bind mounts asked for by disk devices.
     pub(crate) disks: Vec<Mount>,
     /// Names of the interfaces inside.
@@ -86,7 +88,7 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
         rootfs: Rootfs { path: facts.rootfs, idmapped: facts.idmapped, read_only: facts.rootfs_read_only },
         init: vec!["/sbin/init".to_owned()],
         environment,
-        mounts: mounts(facts.nesting, privileged, facts.disks),
+        mounts: mounts(facts.nesting, privileged, facts.devlxd, facts.disks),
         devices: devices(),
         masked: if facts.nesting { Vec::new() } else { MASKED.iter().map(ToString::to_string).collect() },
         read_only: if privileged && !facts.nesting {
@@ -112,7 +114,7 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
     }
 }
 
-fn mounts(nesting: bool, privileged: bool, disks: Vec<Mount>) -> Vec<Mount> {
+fn mounts(nesting: bool, privileged: bool, devlxd: PathBuf, disks: Vec<Mount>) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = HOST_TREES
         .iter()
         // A privileged container's root could change what it finds there.
@@ -140,6 +142,14 @@ fn mounts(nesting: bool, privileged: bool, disks: Vec<Mount>) -> Vec<Mount> {
             });
         }
     }
+    // Read-only, so that even a privileged container cannot put another socket in its place.
+    mounts.push(Mount {
+        source: MountSource::Bind { path: devlxd, recursive: false, idmapped: false },
+        target: "dev/lxd".to_owned(),
+        create: Some(Create::Dir),
+        optional: false,
+        read_only: true,
+    });
     mounts.extend(disks);
     mounts
 }
@@ -196,6 +206,7 @@ mod tests {
             rootfs: PathBuf::from("/pool/web/rootfs"),
             idmapped: true,
             rootfs_read_only: false,
+            devlxd: PathBuf::from("/var/devlxd/web"),
             disks: Vec::new(),
             nics: vec!["eth0".to_owned()],
             cgroup_base: "lxd-00000000".to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::exec::Sessions;
+use crate::guest::Door;
 use crate::images::Images;
 use crate::instances::context::Context;
 use crate::instances::{Instances, Registry, repair};
@@ -51,10 +52,15 @@ impl Host {
     }
 
     /// Opens the database, repairs what an interrupted daemon left, finds running containers.
+    /// What happens to containers is told to `lifecycle`; their `/dev/lxd` come out of `doors`.
     ///
     /// # Errors
     /// What keeps the daemon from starting at all: no directory, no database, no keeper.
-    pub async fn open(options: Options, lifecycle: UnboundedSender<Lifecycle>) -> Result<Self, Error> {
+    pub async fn open(
+        options: Options,
+        lifecycle: UnboundedSender<Lifecycle>,
+        doors: UnboundedSender<Door>,
+    ) -> Result<Self, Error> {
         let Options { var: root, logs, keeper: program } = options;
         let (var, platform, store) = tokio::task::spawn_blocking(move || {
             let var = Var::prepare(&root, &logs)?;
@@ -82,6 +88,7 @@ impl Host {
             profiles: catalog.clone(),
             platform,
             filters: Filters::default(),
+            doors,
             lifecycle,
             going_down: AtomicBool::new(false),
         });

@@ -19,6 +19,7 @@ mod work;
 
 pub mod exec;
 pub mod files;
+pub mod guest;
 pub mod images;
 pub mod instances;
 pub mod keeper;

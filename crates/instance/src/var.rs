@@ -22,6 +22,7 @@ impl Var {
             (root.join("containers"), 0o711),
             (root.join("images"), 0o700),
             (root.join("devices"), 0o711),
+            (root.join("devlxd"), 0o700),
             (root.join("networks"), 0o711),
             (root.join("storage-pools"), 0o711),
             (root.join("snapshots"), 0o700),
@@ -66,6 +67,16 @@ impl Var {
     /// What a network's programs keep.
     pub(crate) fn network(&self, name: &str) -> PathBuf {
         self.root.join("networks").join(name)
+    }
+
+    /// What containers have at `/dev/lxd`.
+    pub(crate) fn guests(&self) -> PathBuf {
+        self.root.join("devlxd")
+    }
+
+    /// What a container has at `/dev/lxd`.
+    pub(crate) fn guest(&self, name: &str) -> PathBuf {
+        self.guests().join(name)
     }
 
     /// The log directory of a container.

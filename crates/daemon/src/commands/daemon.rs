@@ -80,8 +80,10 @@ async fn live(options: Options, listener: UnixListener, hub: Hub) -> anyhow::Res
     let life = Life::new();
     watch_signals(&life)?;
     let (lifecycle, changes) = mpsc::unbounded_channel();
-    let host = Host::open(options, lifecycle).await.context("cannot start")?;
+    let (opened, doors) = mpsc::unbounded_channel();
+    let host = Host::open(options, lifecycle, opened).await.context("cannot start")?;
     tokio::spawn(publish(changes, hub.clone()));
+    tokio::spawn(crate::guest::serve_all(doors));
     let operations = Operations::new(hub.clone());
     let app = App::new(host.clone(), operations.clone(), hub, life.clone());
     let gate = Gate::new(router(app), life.clone());

@@ -2,6 +2,7 @@
 
 use super::registry::Registry;
 use crate::exec::Sessions;
+use crate::guest::Door;
 use crate::images::Images;
 use crate::keeper::Keeper;
 use crate::networks::Networks;
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) profiles: Catalog,
     pub(crate) platform: Platform,
     pub(crate) filters: Filters,
+    pub(crate) doors: UnboundedSender<Door>,
     pub(crate) lifecycle: UnboundedSender<Lifecycle>,
     /// The host goes down: nothing is started any more.
     pub(crate) going_down: AtomicBool,

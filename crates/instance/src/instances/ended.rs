@@ -57,6 +57,7 @@ impl Owner {
         {
             tracing::error!(instance = name, error = &error as &dyn std::error::Error, "cannot forget");
         }
+        self.tear_down_door().await;
         crash_at("stop:forgotten");
         let afterwards = std::mem::replace(&mut self.afterwards, Afterwards::Usual);
         let going_down = self.context.going_down.load(Ordering::SeqCst);

@@ -17,6 +17,7 @@ impl Owner {
             self.context.networks.announce(after).await;
             self.follow_devices(before, after).await?;
         }
+        self.follow_devlxd(before, after).await?;
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! What belongs to the processes of a running container.
 
+use crate::guest::OpenDoor;
 use container::cgroup::Cgroup;
 use model::IdMap;
 use std::os::fd::OwnedFd;
+use std::sync::Mutex;
 
 /// Descriptors and facts that exist only while a container runs. Shared by everybody who looks
 /// into it; closed with the last of them.
@@ -17,6 +19,8 @@ pub(crate) struct Live {
     pub(crate) devpts: OwnedFd,
     /// Its control groups.
     pub(crate) cgroup: Cgroup,
+    /// Its `/dev/lxd`, while that is open.
+    pub(crate) door: Mutex<Option<OpenDoor>>,
     /// Its ids; `None`: privileged.
     pub(crate) idmap: Option<IdMap>,
 }

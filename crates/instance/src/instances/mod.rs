@@ -14,6 +14,7 @@ mod console;
 pub(crate) mod context;
 mod create;
 mod delete;
+mod devlxd;
 mod ended;
 mod follow;
 mod freeze;
@@ -35,7 +36,8 @@ mod view;
 
 pub use console::ConsoleSession;
 pub(crate) use live::Live;
-pub(crate) use registry::Registry;
+pub(crate) use owner::Request;
+pub(crate) use registry::{Entry, Registry};
 
 use crate::exec::ExecPlan;
 use crate::files::{FileQueue, Files};
@@ -46,8 +48,6 @@ use context::Context;
 use model::names::InstanceName;
 use model::runtime::spec::Rootfs;
 use model::state::{Action, Decision, decide};
-use owner::Request;
-use registry::Entry;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use stop::Afterwards;

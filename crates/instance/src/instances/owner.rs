@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 32;
 
 /// Where the owner sends what came of a request.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// What can be asked of an owner.
 pub(crate) enum Request {
@@ -52,6 +52,8 @@ pub(crate) enum Request {
     Rename { name: InstanceName, reply: Reply<()> },
     /// Remove it.
     Delete { reply: Reply<()> },
+    /// Remember that it has said to be up, or no longer to be.
+    Ready { ready: bool, reply: Reply<()> },
     /// Its init has ended.
     Ended(Exit),
     /// The keeper may have been replaced: see what is true.
@@ -149,6 +151,7 @@ impl Owner {
             Request::Follow { reply } => answer(reply, self.follow_profiles().await),
             Request::Rename { name, reply } => answer(reply, self.serve_rename(name).await),
             Request::Delete { reply } => answer(reply, self.serve_delete().await),
+            Request::Ready { ready, reply } => answer(reply, self.record_ready(ready).await),
             Request::Ended(exit) => self.ended(exit).await,
             Request::Reconcile(kept) => self.reconcile(kept).await,
             Request::Settle { kept, host_booted, reply } => {

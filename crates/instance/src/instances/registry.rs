@@ -2,6 +2,7 @@
 
 use super::live::Live;
 use super::owner::Request;
+use crate::guest::Listeners;
 use crate::{Error, files::FileQueue};
 use api::instances::Instance;
 use model::state::InstanceState;
@@ -21,6 +22,8 @@ pub(crate) struct Entry {
     live: RwLock<Option<Arc<Live>>>,
     /// Its file server, while it is used.
     pub(super) files: Mutex<Option<Arc<FileQueue>>>,
+    /// Those inside who listen to what changes.
+    pub(crate) guests: Listeners,
     /// The task that does everything to it.
     owner: mpsc::Sender<Request>,
 }
@@ -33,6 +36,7 @@ impl Entry {
             ends: watch::Sender::new(0),
             live: RwLock::new(None),
             files: Mutex::new(None),
+            guests: Listeners::default(),
             owner,
         }
     }
@@ -58,7 +62,7 @@ impl Entry {
     }
 
     /// Asks the owner and waits for what came of it.
-    pub(super) async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request,
     ) -> Result<T, Error> {

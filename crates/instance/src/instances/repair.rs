@@ -16,7 +16,7 @@ use model::power::LastPower;
 use model::runtime::protocol::{EventBody, Exit, Kept};
 use model::state::InstanceState;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use store::instances::Instance as Record;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -212,6 +212,7 @@ impl Owner {
     async fn take_over(&mut self, kept: &Kept) {
         match self.open_live(kept).await {
             Ok(live) => {
+                self.reopen_door(&live).await;
                 let frozen = live.cgroup.frozen().unwrap_or(false);
                 let pid = live.pid;
                 self.entry().set_live(Some(Arc::new(live)));
@@ -242,6 +243,7 @@ impl Owner {
             netns: handles.netns,
             devpts: handles.devpts,
             cgroup,
+            door: Mutex::default(),
             idmap,
         })
     }

@@ -17,8 +17,8 @@ use model::power::LastPower;
 use model::runtime::spec::ContainerSpec;
 use model::state::InstanceState;
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 /// What is put together before anything is done.
 struct Prepared {
@@ -60,6 +60,8 @@ impl Owner {
         let mut steps = Steps::new(&name);
         let checked = steps.run("start:check", async { gate::read(&self.expanded()) }).await?;
         let mut prepared = steps.run("start:prepare", self.prepare(&checked)).await?;
+        let listener = steps.run("start:guest", self.build_door()).await?;
+        steps.undo("start:guest", self.tear_down_door());
         let seccomp = prepared.seccomp.take();
         let spec = prepared.spec.clone();
         let cgroup_path = spec.cgroup.path.clone();
@@ -83,10 +85,14 @@ impl Owner {
                     netns: cloned.netns,
                     devpts: started.devpts,
                     cgroup: Cgroup::open(context.platform.layout(), &cgroup_path).map_err(Error::Cgroup)?,
+                    door: Mutex::default(),
                     idmap: prepared.idmap.clone(),
                 })
             })
             .await?;
+        if let Some(listener) = listener {
+            self.open_door(&live, listener)?;
+        }
         let changes = std::mem::take(&mut prepared.changes);
         steps.run("start:record", self.record_start(changes)).await?;
         steps.keep();
@@ -120,6 +126,7 @@ impl Owner {
             rootfs: home.join("rootfs"),
             idmapped,
             rootfs_read_only: checked.root.1.readonly,
+            devlxd: self.context.var.guest(self.name()),
             disks: disk::mounts(&checked.devices)?,
             nics: nics.iter().map(|nic| nic.inside.to_string()).collect(),
             cgroup_base: self.context.var.cgroup_base(),
@@ -181,6 +188,7 @@ impl Owner {
     async fn record_start(&mut self, mut changes: Config) -> Result<(), Error> {
         changes.insert(model::power::KEY.to_owned(), LastPower::Running.value().to_owned());
         changes.insert("volatile.apply_template".to_owned(), String::new());
+        changes.insert(crate::guest::READY_KEY.to_owned(), String::new());
         self.record.last_used_at = Time::now();
         self.save_keys(changes).await
     }

@@ -18,7 +18,7 @@ const THAW_LIMIT: Duration = Duration::from_secs(5);
 
 /// What to do once it has ended, other than the usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Afterwards {
+pub(crate) enum Afterwards {
     /// Ephemeral containers are removed.
     Usual,
     /// It will be started again: ephemeral containers stay.

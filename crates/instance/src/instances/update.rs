@@ -1,6 +1,7 @@
 //! Update and patch: another configuration, checked as a whole before anything changes.
 
 use super::context::Context;
+use super::devlxd;
 use super::gate;
 use super::owner::Owner;
 use super::view;
@@ -68,7 +69,9 @@ impl Owner {
         self.refresh_view();
         gate::check(&self.context, &self.expanded())?;
         let after = self.entry().view();
-        self.follow(&before, &after).await
+        self.follow(&before, &after).await?;
+        devlxd::tell(self.entry(), &before, &after);
+        Ok(())
     }
 
     async fn replace(&mut self, record: Record) -> Result<(), Error> {
@@ -95,6 +98,7 @@ impl Owner {
             }
             return Err(error);
         }
+        devlxd::tell(self.entry(), &before, &after);
         self.context.tell("container-updated", self.name());
         Ok(())
     }
