@@ -9,6 +9,7 @@ pub mod expand;
 pub mod filter;
 pub mod idmap;
 pub mod names;
+mod nearest;
 pub mod power;
 pub mod runtime;
 pub mod state;

@@ -1,7 +1,8 @@
 //! The checks of a whole configuration.
 
-use super::{Config, find, get, is_true};
+use super::{Config, KEYS, find, get, is_true};
 use crate::Architecture;
+use crate::nearest::nearest;
 
 /// Whose configuration it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Host {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// No such key.
-    #[error("Unknown configuration key: {key}")]
+    #[error("Unknown configuration key: {key}{}", hint(.key))]
     UnknownKey {
         /// The key.
         key: String,
@@ -61,6 +62,17 @@ pub enum ConfigError {
     /// An unprivileged container on a host without ids to spare.
     #[error("LXD doesn't have a uid/gid allocation. In this mode, only privileged containers are supported.")]
     NoIds,
+}
+
+/// What was probably meant by an unknown key.
+pub(super) fn meant(key: &str, known: impl Iterator<Item = &'static str>) -> Option<String> {
+    nearest(key, known.filter(|known| !known.contains('*'))).map(|word| format!(" (did you mean {word}?)"))
+}
+
+/// The same, or where to look.
+fn hint(key: &str) -> String {
+    let look = || " (\"lxc config keys\" lists those that there are)".to_owned();
+    meant(key, KEYS.iter().map(|row| row.pattern)).unwrap_or_else(look)
 }
 
 /// The beginning of a value, for messages.

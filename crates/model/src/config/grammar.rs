@@ -3,6 +3,11 @@
 use crate::idmap::{IdMap, RawMapping};
 use crate::units::{CpuAllowance, CpuLimit, MemoryLimit};
 
+/// What is allowed where something is on or off.
+pub(crate) const BOOL: &str = "true or false (or yes, no, on, off, 1, 0)";
+/// What is allowed as a name of an interface.
+pub(crate) const INTERFACE: &str = "an interface name of 1 to 15 bytes without '/', ':' and blanks";
+
 /// The form of a key's values. The empty value is good in every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
@@ -103,7 +108,7 @@ impl Grammar {
     pub fn allowed(self) -> String {
         match self {
             Self::Text => "any text".into(),
-            Self::Bool => "true or false (or yes, no, on, off, 1, 0)".into(),
+            Self::Bool => BOOL.into(),
             Self::Int => "a whole number".into(),
             Self::Uint32 => "a whole number from 0 to 4294967295".into(),
             Self::Priority => "a whole number from 0 to 10".into(),
@@ -119,7 +124,7 @@ impl Grammar {
             Self::RawIdmap => "lines like both 1000 1000 (the host's ids first)".into(),
             Self::IdmapJson => "an id map as JSON".into(),
             Self::Mac => "an Ethernet address such as 00:16:3e:01:02:03".into(),
-            Self::Interface => "an interface name of 1 to 15 bytes without '/', ':' and blanks".into(),
+            Self::Interface => INTERFACE.into(),
             Self::Address => "an address such as 10.0.0.1:8443, [::]:8443, :8443 or a host name".into(),
             Self::AboveFour => "a whole number above 4".into(),
             Self::OnlyEmpty(reason) => format!("nothing ({reason})"),

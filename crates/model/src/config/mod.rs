@@ -17,6 +17,7 @@ mod tests;
 pub use api::Config;
 pub use check::{ConfigError, Host, Scope, validate, validate_on};
 pub use effective::{Effective, Idmapping, Rlimit, Syscalls};
+pub(crate) use grammar::{BOOL, INTERFACE};
 pub use grammar::{Grammar, is_true};
 pub use keys::{KEYS, Key, Live, find};
 pub use raw_lxc::{RawLxcError, parse as parse_raw_lxc};

@@ -1,6 +1,7 @@
 //! The server's own configuration keys.
 
-use super::{Config, Grammar, check::excerpt, get};
+use super::check::{excerpt, meant};
+use super::{Config, Grammar, get};
 
 /// One key of the server.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +118,9 @@ pub fn validate(config: &Config) -> Result<(), ServerConfigError> {
         let reason = match find(name) {
             // Notes of the user's own; nobody here reads them.
             None if name.strip_prefix("user.").is_some_and(|rest| !rest.is_empty()) => return None,
-            None => "unknown key".to_owned(),
+            None => {
+                format!("unknown key{}", meant(name, KEYS.iter().map(|row| row.name)).unwrap_or_default())
+            }
             Some(key) => key.grammar.check(value).err()?,
         };
         Some(ServerConfigError { key: excerpt(name), value: excerpt(value), reason, others: 0 })

@@ -48,8 +48,10 @@ fn unknown_keys_are_named() {
         "environment.A=B",
         "user.a\nb",
     ] {
-        assert_eq!(message(Scope::Instance, &[(key, "1")]), format!("Unknown configuration key: {key}"));
+        let text = message(Scope::Instance, &[(key, "1")]);
+        assert!(text.starts_with(&format!("Unknown configuration key: {key} (")), "{text}");
     }
+    assert!(message(Scope::Instance, &[("boot.autostrat", "1")]).ends_with("(did you mean boot.autostart?)"));
 }
 
 #[test]
@@ -190,6 +192,7 @@ fn server_errors_are_summed_up() {
         server::validate(&config(pairs)).map_or_else(|e| e.to_string(), |()| "fine".to_owned())
     };
     assert_eq!(check(&[("core.x", "1")]), "cannot set 'core.x' to '1': unknown key");
+    assert!(check(&[("core.http_address", "1")]).ends_with("unknown key (did you mean core.https_address?)"));
     assert_eq!(check(&[("user.note", "anything")]), "fine");
     assert_eq!(check(&[("user.", "1")]), "cannot set 'user.' to '1': unknown key");
     assert_eq!(

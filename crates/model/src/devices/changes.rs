@@ -2,18 +2,6 @@
 
 use super::{Devices, Properties};
 
-/// Properties that can be changed in place; a change of any other takes the device away and adds
-/// the new one.
-const IN_PLACE: [&str; 7] = [
-    "limits.max",
-    "limits.read",
-    "limits.write",
-    "limits.egress",
-    "limits.ingress",
-    "ipv4.address",
-    "ipv6.address",
-];
-
 /// Names of devices by what has to be done, each list sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -58,6 +46,8 @@ fn same(a: &Properties, b: &Properties) -> bool {
     differing(a, b).next().is_none()
 }
 
+/// Whether only properties differ that the table says can be changed in place.
 fn in_place(a: &Properties, b: &Properties) -> bool {
-    differing(a, b).all(|key| IN_PLACE.contains(&key.as_str()))
+    let Some(kind) = super::kind(value(b, "type")) else { return false };
+    differing(a, b).all(|key| kind.property(key).is_some_and(|row| row.in_place))
 }

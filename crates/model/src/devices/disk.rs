@@ -50,13 +50,11 @@ pub(super) fn parse(read: &Reader<'_>) -> Result<Disk, DeviceError> {
     }
     let pool = read.text("pool").map(PoolName::parse).transpose()?;
     let source = source(read, is_root, pool.is_some())?;
-    let size = read.parsed("size", "a size such as 10GB", |v| Bytes::parse(v).ok())?.filter(|s| s.0 > 0);
+    let size = read.parsed("size", |v| Bytes::parse(v).ok())?.filter(|s| s.0 > 0);
     if size.is_some() && !is_root {
         return Err(DeviceError::SizeOfNonRoot);
     }
-    let rate = |property| {
-        read.parsed(property, "a size (per second) such as 30MB, or 200iops", |v| DiskRate::parse(v).ok())
-    };
+    let rate = |property| read.parsed(property, |v| DiskRate::parse(v).ok());
     let max = rate("limits.max")?;
     let (reading, writing) = (rate("limits.read")?, rate("limits.write")?);
     Ok(Disk {
@@ -80,11 +78,7 @@ fn source(read: &Reader<'_>, is_root: bool, in_pool: bool) -> Result<Option<Stri
     }
     match (in_pool, source.starts_with('/')) {
         (true, true) => Err(DeviceError::AbsoluteVolume { device: read.name().to_owned() }),
-        (false, false) => Err(read.invalid(
-            "source",
-            &source,
-            "an absolute path of the host, or a volume's name together with pool",
-        )),
+        (false, false) => Err(read.not_allowed("source", &source)),
         _ => Ok(Some(source)),
     }
 }

@@ -1,6 +1,21 @@
 //! Why a device is refused.
 
+use super::table::{self, KINDS};
 use crate::NameError;
+use crate::nearest::nearest;
+
+/// What was meant, or what there is.
+fn hint(given: &str, known: &[&str]) -> String {
+    match nearest(given, known.iter().copied()) {
+        Some(meant) => format!(" (did you mean {meant}?)"),
+        None if known.is_empty() => " (there are none)".to_owned(),
+        None => format!(" (there are {})", known.join(", ")),
+    }
+}
+
+fn properties(kind: &str) -> Vec<&'static str> {
+    table::kind(kind).map_or_else(Vec::new, |kind| kind.properties.iter().map(|row| row.name).collect())
+}
 
 /// Why a device is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,16 +32,21 @@ pub enum DeviceError {
         device: String,
     },
     /// No such type.
-    #[error("Invalid device type for device '{device}'")]
+    #[error(
+        "Invalid device type for device '{device}': {value:?}{}",
+        hint(.value, &KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>())
+    )]
     InvalidType {
         /// Its name.
         device: String,
+        /// The type.
+        value: String,
     },
     /// No such property.
-    #[error("Invalid device configuration key for {kind}: {key}")]
+    #[error("Invalid device configuration key for {kind}: {key}{}", hint(.key, &properties(.kind)))]
     UnknownProperty {
         /// The device's type.
-        kind: String,
+        kind: &'static str,
         /// The property.
         key: String,
     },

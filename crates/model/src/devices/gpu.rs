@@ -21,8 +21,8 @@ pub(super) fn parse(read: &Reader<'_>) -> Result<Gpu, DeviceError> {
     Ok(Gpu {
         vendor: read.hex4("vendorid")?,
         product: read.hex4("productid")?,
-        card: read.number("id", "the number of the card in /dev/dri")?,
-        pci: read.parsed("pci", "a PCI address such as 0000:01:00.0", pci)?,
+        card: read.number("id")?,
+        pci: read.parsed("pci", pci)?,
         access: NodeAccess::read(read)?,
     })
 }

@@ -39,7 +39,7 @@ pub(super) fn parse(read: &Reader<'_>) -> Result<Infiniband, DeviceError> {
             .interface("parent")?
             .ok_or_else(|| DeviceError::MissingParent { nictype: nictype.to_owned() })?,
         name: read.interface("name")?,
-        hwaddr: read.parsed("hwaddr", "20 or 8 bytes in hexadecimal with colons between", |v| {
+        hwaddr: read.parsed("hwaddr", |v| {
             let good = |pair: &str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
             (matches!(v.split(':').count(), 20 | 8) && v.split(':').all(good)).then(|| v.to_ascii_lowercase())
         })?,

@@ -11,6 +11,7 @@ mod infiniband;
 mod nic;
 mod proxy;
 mod reader;
+mod table;
 #[cfg(test)]
 mod tests;
 mod unix;
@@ -24,6 +25,7 @@ pub use gpu::Gpu;
 pub use infiniband::{Infiniband, InfinibandKind};
 pub use nic::{Nic, NicLimits, NicType};
 pub use proxy::{Proxy, ProxyAddress, ProxySide};
+pub use table::{KINDS, Kind, Property, kind};
 pub use unix::{NodeAccess, UnixDevice};
 pub use usb::Usb;
 
@@ -75,7 +77,9 @@ impl Device {
             "gpu" => Self::Gpu(gpu::parse(&read)?),
             "infiniband" => Self::Infiniband(infiniband::parse(&read)?),
             "proxy" => Self::Proxy(proxy::parse(&read)?),
-            _ => return Err(DeviceError::InvalidType { device: name.to_owned() }),
+            other => {
+                return Err(DeviceError::InvalidType { device: name.to_owned(), value: other.to_owned() });
+            }
         };
         Ok(device)
     }

@@ -83,27 +83,23 @@ pub(super) fn parse(read: &Reader<'_>) -> Result<Nic, DeviceError> {
     if parent.is_none() && nictype != NicType::P2p {
         return Err(DeviceError::MissingParent { nictype: nictype.name().to_owned() });
     }
-    let rate = |property| {
-        read.parsed(property, "bits per second such as 10Mbit", |v| BitRate::parse(v).ok())
-            .map(|rate| rate.filter(|r| r.0 > 0))
-    };
+    let rate =
+        |property| read.parsed(property, |v| BitRate::parse(v).ok()).map(|rate| rate.filter(|r| r.0 > 0));
     let max = rate("limits.max")?;
     let (ingress, egress) = (rate("limits.ingress")?, rate("limits.egress")?);
     Ok(Nic {
         nictype,
         parent,
         name: read.interface("name")?,
-        hwaddr: read.parsed("hwaddr", "an address such as 00:16:3e:01:02:03", |v| {
+        hwaddr: read.parsed("hwaddr", |v| {
             crate::config::Grammar::Mac.check(v).ok().map(|()| v.to_ascii_lowercase())
         })?,
         mtu: read.mtu()?,
         host_name: read.interface("host_name")?,
-        vlan: read.parsed("vlan", "a number from 1 to 4094", |v| {
-            v.parse().ok().filter(|n| (1..=4094).contains(n))
-        })?,
+        vlan: read.parsed("vlan", |v| v.parse().ok().filter(|n| (1..=4094).contains(n)))?,
         limits: NicLimits { ingress: max.or(ingress), egress: max.or(egress) },
-        ipv4_address: read.parsed("ipv4.address", "an IPv4 address", |v| v.parse().ok())?,
-        ipv6_address: read.parsed("ipv6.address", "an IPv6 address", |v| v.parse().ok())?,
+        ipv4_address: read.parsed("ipv4.address", |v| v.parse().ok())?,
+        ipv6_address: read.parsed("ipv6.address", |v| v.parse().ok())?,
         mac_filtering: read.bool("security.mac_filtering")?.unwrap_or(false),
     })
 }

@@ -33,9 +33,7 @@ pub enum ProxySide {
 }
 
 pub(super) fn parse(read: &Reader<'_>) -> Result<Proxy, DeviceError> {
-    let address = |property| {
-        read.parsed(property, "tcp:<address>:<port>", address)?.ok_or_else(|| read.missing(property))
-    };
+    let address = |property| read.parsed(property, address)?.ok_or_else(|| read.missing(property));
     let side = |value: &str| match value {
         "host" => Some(ProxySide::Host),
         "container" | "instance" | "guest" => Some(ProxySide::Container),
@@ -44,7 +42,7 @@ pub(super) fn parse(read: &Reader<'_>) -> Result<Proxy, DeviceError> {
     Ok(Proxy {
         listen: address("listen")?,
         connect: address("connect")?,
-        bind: read.parsed("bind", "host or container", side)?.unwrap_or_default(),
+        bind: read.parsed("bind", side)?.unwrap_or_default(),
     })
 }
 

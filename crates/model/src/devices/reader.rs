@@ -1,33 +1,13 @@
 //! Reads typed values out of a device's properties.
 
+use super::table::{self, Kind};
 use super::{DeviceError, Properties};
-use crate::config::is_true;
-
-/// The properties that each type takes, besides `type`.
-#[rustfmt::skip]
-const KNOWN: &[(&str, &[&str])] = &[
-    ("none", &[]),
-    ("nic", &[
-        "nictype", "parent", "name", "hwaddr", "mtu", "host_name", "vlan",
-        "limits.ingress", "limits.egress", "limits.max", "ipv4.address", "ipv6.address",
-        "security.mac_filtering", "maas.subnet.ipv4", "maas.subnet.ipv6",
-    ]),
-    ("disk", &[
-        "path", "source", "pool", "size", "readonly", "optional", "recursive",
-        "limits.read", "limits.write", "limits.max",
-    ]),
-    ("unix-char", &["source", "path", "major", "minor", "uid", "gid", "mode", "required"]),
-    ("unix-block", &["source", "path", "major", "minor", "uid", "gid", "mode", "required"]),
-    ("usb", &["vendorid", "productid", "uid", "gid", "mode", "required"]),
-    ("gpu", &["vendorid", "productid", "id", "pci", "uid", "gid", "mode"]),
-    ("infiniband", &["nictype", "parent", "name", "hwaddr", "mtu"]),
-    ("proxy", &["listen", "connect", "bind"]),
-];
+use crate::config::{Grammar, is_true};
 
 /// A device's name, type and properties, the latter known to be properties of that type.
 pub(super) struct Reader<'a> {
     name: &'a str,
-    kind: &'a str,
+    kind: &'static Kind,
     properties: &'a Properties,
 }
 
@@ -37,18 +17,16 @@ impl<'a> Reader<'a> {
             None | Some("") => return Err(DeviceError::MissingType { device: name.to_owned() }),
             Some(kind) => kind,
         };
-        let (_, known) = KNOWN
-            .iter()
-            .find(|(k, _)| *k == kind)
-            .ok_or_else(|| DeviceError::InvalidType { device: name.to_owned() })?;
-        if let Some(key) = properties.keys().find(|key| *key != "type" && !known.contains(&key.as_str())) {
-            return Err(DeviceError::UnknownProperty { kind: kind.to_owned(), key: key.clone() });
+        let kind = table::kind(kind)
+            .ok_or_else(|| DeviceError::InvalidType { device: name.to_owned(), value: kind.to_owned() })?;
+        if let Some(key) = properties.keys().find(|key| *key != "type" && kind.property(key).is_none()) {
+            return Err(DeviceError::UnknownProperty { kind: kind.name, key: key.clone() });
         }
         Ok(Self { name, kind, properties })
     }
 
-    pub(super) const fn kind(&self) -> &'a str {
-        self.kind
+    pub(super) const fn kind(&self) -> &'static str {
+        self.kind.name
     }
 
     pub(super) const fn name(&self) -> &'a str {
@@ -61,7 +39,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn missing(&self, property: &'static str) -> DeviceError {
-        DeviceError::Missing { device: self.name.to_owned(), kind: self.kind.to_owned(), property }
+        DeviceError::Missing { device: self.name.to_owned(), kind: self.kind.name.to_owned(), property }
     }
 
     pub(super) fn invalid(&self, property: &'static str, value: &str, allowed: &str) -> DeviceError {
@@ -73,56 +51,56 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A property as whatever `parse` makes of it.
+    /// A property as whatever `parse` makes of it; what the row of the table allows is what the
+    /// message says.
     pub(super) fn parsed<T>(
         &self,
         property: &'static str,
-        allowed: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, DeviceError> {
         let Some(value) = self.text(property) else { return Ok(None) };
-        parse(value).map(Some).ok_or_else(|| self.invalid(property, value, allowed))
+        parse(value).map(Some).ok_or_else(|| self.not_allowed(property, value))
+    }
+
+    /// A value that the row of the table does not allow.
+    pub(super) fn not_allowed(&self, property: &'static str, value: &str) -> DeviceError {
+        let allowed = self.kind.property(property).map_or("something else", |row| row.allowed);
+        self.invalid(property, value, allowed)
     }
 
     pub(super) fn number<T: std::str::FromStr>(
         &self,
         property: &'static str,
-        allowed: &str,
     ) -> Result<Option<T>, DeviceError> {
-        self.parsed(property, allowed, |v| {
-            v.bytes().all(|b| b.is_ascii_digit()).then(|| v.parse().ok()).flatten()
-        })
+        self.parsed(property, |v| v.bytes().all(|b| b.is_ascii_digit()).then(|| v.parse().ok()).flatten())
     }
 
     pub(super) fn bool(&self, property: &'static str) -> Result<Option<bool>, DeviceError> {
-        let allowed = crate::config::Grammar::Bool;
-        self.parsed(property, &allowed.allowed(), |v| allowed.check(v).ok().map(|()| is_true(v)))
+        self.parsed(property, |v| Grammar::Bool.check(v).ok().map(|()| is_true(v)))
     }
 
     /// The name of an interface of the host or of the container.
     pub(super) fn interface(&self, property: &'static str) -> Result<Option<String>, DeviceError> {
-        let allowed = crate::config::Grammar::Interface;
-        self.parsed(property, &allowed.allowed(), |v| allowed.check(v).ok().map(|()| v.to_owned()))
+        self.parsed(property, |v| Grammar::Interface.check(v).ok().map(|()| v.to_owned()))
     }
 
     /// Four hexadecimal digits, in lower case.
     pub(super) fn hex4(&self, property: &'static str) -> Result<Option<String>, DeviceError> {
-        self.parsed(property, "four hexadecimal digits", |v| {
+        self.parsed(property, |v| {
             (v.len() == 4 && v.bytes().all(|b| b.is_ascii_hexdigit())).then(|| v.to_ascii_lowercase())
         })
     }
 
     /// A path without `..`, whatever it is relative to, without NUL.
     pub(super) fn path(&self, property: &'static str) -> Result<Option<String>, DeviceError> {
-        self.parsed(property, "a path without .. in it", |v| {
+        self.parsed(property, |v| {
             (!v.split('/').any(|c| c == "..") && !v.contains('\0')).then(|| v.to_owned())
         })
     }
 
     pub(super) fn mtu(&self) -> Result<Option<u32>, DeviceError> {
-        const ALLOWED: &str = "a number of bytes from 68 to 65536";
-        match self.number::<u32>("mtu", ALLOWED)? {
-            Some(mtu) if !(68..=65536).contains(&mtu) => Err(self.invalid("mtu", &mtu.to_string(), ALLOWED)),
+        match self.number::<u32>("mtu")? {
+            Some(mtu) if !(68..=65536).contains(&mtu) => Err(self.not_allowed("mtu", &mtu.to_string())),
             mtu => Ok(mtu),
         }
     }

@@ -35,11 +35,10 @@ impl NodeAccess {
     pub const DEFAULT_MODE: u32 = 0o660;
 
     pub(super) fn read(read: &Reader<'_>) -> Result<Self, DeviceError> {
-        const ID: &str = "a number from 0 to 4294967295";
         Ok(Self {
-            uid: read.number("uid", ID)?.unwrap_or(0),
-            gid: read.number("gid", ID)?.unwrap_or(0),
-            mode: read.parsed("mode", "permission bits in octal such as 0660", |v| {
+            uid: read.number("uid")?.unwrap_or(0),
+            gid: read.number("gid")?.unwrap_or(0),
+            mode: read.parsed("mode", |v| {
                 u32::from_str_radix(v, 8).ok().filter(|m| *m <= 0o7777 && !v.starts_with('+'))
             })?,
         })
@@ -49,12 +48,11 @@ impl NodeAccess {
 pub(super) fn parse(read: &Reader<'_>) -> Result<UnixDevice, DeviceError> {
     let (source, path) = (read.path("source")?, read.path("path")?);
     let either = || source.clone().or_else(|| path.clone()).ok_or_else(|| read.missing("source\" or \"path"));
-    const NUMBER: &str = "a device number";
     Ok(UnixDevice {
         source: either()?,
         path: path.clone().map_or_else(either, Ok)?,
-        major: read.number("major", NUMBER)?,
-        minor: read.number("minor", NUMBER)?,
+        major: read.number("major")?,
+        minor: read.number("minor")?,
         access: NodeAccess::read(read)?,
         required: read.bool("required")?.unwrap_or(true),
     })
