@@ -20,6 +20,7 @@ mod initialise;
 mod inside;
 mod launch;
 mod life;
+mod limits;
 mod network;
 mod profiles;
 mod survive;

@@ -190,6 +190,7 @@ pub(crate) fn command(words: &[&str]) -> ExecSpec {
         gid: 0,
         terminal: false,
         drop_capabilities: Vec::new(),
+        rlimits: Vec::new(),
         seccomp: false,
         held: false,
     }

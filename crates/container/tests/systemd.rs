@@ -65,6 +65,7 @@ fn run(attacher: &Attacher, words: &[&str]) -> (String, Ended) {
         gid: 0,
         terminal: false,
         drop_capabilities: Vec::new(),
+        rlimits: Vec::new(),
         seccomp: false,
         held: false,
     };

@@ -1,9 +1,11 @@
 //! What a container gets: a pure function from what is known about it to the specification that
 //! the keeper starts. No root rights, no files: what a start would do is tested here.
 
+use crate::limits::{Setting, Settings};
 use model::IdMap;
 use model::runtime::spec::{
-    CgroupSetting, CgroupSpec, ConsoleSpec, ContainerSpec, Create, DeviceNode, Mount, MountSource, Rootfs,
+    CgroupSetting, CgroupSpec, ConsoleSpec, ContainerSpec, Create, DeviceNode, Mount, MountSource, Rlimit,
+    Rootfs,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,6 +33,10 @@ pub(crate) struct Facts {
     pub(crate) nics: Vec<String>,
     /// First part of the path of control groups.
     pub(crate) cgroup_base: String,
+    /// What its control groups are limited to.
+    pub(crate) limits: Settings,
+    /// What each of its processes is limited to.
+    pub(crate) rlimits: Vec<Rlimit>,
     pub(crate) console_log: PathBuf,
     pub(crate) seccomp: bool,
     /// `personality(2)` of the container's architecture, if it differs from the host's.
@@ -78,9 +84,17 @@ pub(crate) fn dropped_capabilities(privileged: bool) -> Vec<u32> {
     if privileged { PRIVILEGED_DROPPED.to_vec() } else { Vec::new() }
 }
 
+/// A resource limit, as the runtime takes it.
+pub(crate) fn rlimit(limit: &model::config::Rlimit) -> Rlimit {
+    Rlimit { name: limit.name.clone(), soft: limit.soft, hard: limit.hard }
+}
+
 /// The specification of a container.
 pub(crate) fn compose(facts: Facts) -> ContainerSpec {
     let privileged = facts.idmap.is_none();
+    let files = |settings: Vec<Setting>| settings.into_iter().map(|setting| setting.file);
+    let mut v1 = if privileged { device_rules() } else { Vec::new() };
+    v1.extend(files(facts.limits.v1));
     let mut environment = vec!["container=lxc".to_owned()];
     environment.extend(facts.environment.iter().map(|(key, value)| format!("{key}={value}")));
     ContainerSpec {
@@ -97,12 +111,12 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
             Vec::new()
         },
         drop_capabilities: dropped_capabilities(privileged),
-        rlimits: Vec::new(),
+        rlimits: facts.rlimits,
         sysctls: Vec::new(),
         cgroup: CgroupSpec {
             path: format!("{}/{}", facts.cgroup_base, facts.name),
-            v1: if privileged { device_rules() } else { Vec::new() },
-            v2: Vec::new(),
+            v1,
+            v2: files(facts.limits.v2).collect(),
         },
         console: ConsoleSpec { log: facts.console_log, keep: CONSOLE_KEEP },
         nics: facts.nics,
@@ -210,6 +224,8 @@ mod tests {
             disks: Vec::new(),
             nics: vec!["eth0".to_owned()],
             cgroup_base: "lxd-00000000".to_owned(),
+            limits: Settings::default(),
+            rlimits: Vec::new(),
             console_log: PathBuf::from("/log/web/console.log"),
             seccomp: true,
             personality: None,

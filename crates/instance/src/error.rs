@@ -119,6 +119,12 @@ pub enum Error {
     InterfaceName(network::InterfaceNameError),
     #[error(transparent)]
     MacAddress(network::MacError),
+    #[error("Failed to apply {key}")]
+    Limit { key: String, source: container::cgroup::Error },
+    #[error("None of the processors {wanted} is there; use some of {there}, or a number of processors")]
+    NoProcessors { wanted: String, there: String },
+    #[error("The disk {device:?} can have no limits: Block device doesn't support quotas: {reason}")]
+    DiskLimits { device: String, reason: String },
     #[error("Failed to change the control groups")]
     Cgroup(#[source] container::cgroup::Error),
     #[error(transparent)]
@@ -180,6 +186,9 @@ impl Error {
             | Self::InterfaceName(_)
             | Self::MacAddress(_)
             | Self::MissingSource { .. }
+            | Self::Limit { .. }
+            | Self::NoProcessors { .. }
+            | Self::DiskLimits { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::Shutdown => Kind::Unavailable,
             Self::Step { source, .. } => source.kind(),

@@ -7,6 +7,7 @@ use crate::images::Images;
 use crate::instances::context::Context;
 use crate::instances::{Instances, Registry, repair};
 use crate::keeper::Keeper;
+use crate::limits::Balancer;
 use crate::networks::Networks;
 use crate::platform::Platform;
 use crate::pools::Pools;
@@ -65,12 +66,17 @@ impl Host {
         let (var, platform, store) = tokio::task::spawn_blocking(move || {
             let var = Var::prepare(&root, &logs)?;
             let store = Store::open(&var.database())?;
-            Ok::<_, Error>((var, Platform::detect()?, store))
+            let platform = Platform::detect(&var.cgroup_base())?;
+            Ok::<_, Error>((var, platform, store))
         })
         .await
         .map_err(|_| Error::Shutdown)??;
+        for warning in platform.warnings() {
+            tracing::warn!("{warning}");
+        }
         let (keeper, notices) = Keeper::connect_or_spawn(var.root(), &program).await?;
         let registry = Registry::default();
+        let balancer = Balancer::start(registry.clone(), platform.layout().clone(), var.cgroup_base());
         let pools = Pools::open(var.clone(), store.clone(), registry.clone()).await?;
         let networks = Networks::open(var.clone(), store.clone(), registry.clone()).await?;
         let images = Images::open(var.clone(), store.clone(), pools.clone()).await?;
@@ -89,6 +95,7 @@ impl Host {
             platform,
             filters: Filters::default(),
             doors,
+            balancer,
             lifecycle,
             going_down: AtomicBool::new(false),
         });

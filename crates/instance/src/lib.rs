@@ -10,6 +10,7 @@ mod devices;
 mod error;
 mod host;
 mod journal;
+mod limits;
 mod platform;
 mod random;
 mod seccomp;

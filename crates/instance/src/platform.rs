@@ -1,6 +1,7 @@
 //! What this host is and can do, found out once at start-up.
 
 use crate::Error;
+use crate::limits::{groups, missing};
 use container::cgroup::Layout;
 use model::IdMap;
 use model::arch::Architecture;
@@ -19,13 +20,16 @@ struct Facts {
     layout: Layout,
     architecture: Architecture,
     kernel: rustix::system::Uname,
+    limits: groups::Facts,
+    /// Keys without effect, one sentence each.
+    without_effect: Vec<String>,
     /// Whether mounts of a file system (by device number) can map ids.
     idmapped: Mutex<HashMap<u64, bool>>,
 }
 
 impl Platform {
-    /// Looks around.
-    pub(crate) fn detect() -> Result<Self, Error> {
+    /// Looks around. Containers' control groups have their place below `cgroup_base`.
+    pub(crate) fn detect(cgroup_base: &str) -> Result<Self, Error> {
         let read = |path: &str| std::fs::read_to_string(path);
         let needed = |path: &'static str| {
             read(path).map_err(|source| Error::Path { doing: "read", path: path.into(), source })
@@ -46,7 +50,11 @@ impl Platform {
             allowed: "x86_64, i686, aarch64, armv7l, ppc64le, s390x, …",
         })?;
         let layout = Layout::detect().map_err(Error::Cgroup)?;
+        let without_effect = missing::look(&layout, cgroup_base)
+            .unwrap_or_else(|error| vec![format!("No limits on this host: {}", error.story())]);
         Ok(Self(Arc::new(Facts {
+            limits: groups::Facts::read()?,
+            without_effect,
             idmap: daemon_map(&ids, "root", 0),
             layout,
             architecture,
@@ -63,6 +71,11 @@ impl Platform {
     /// How control groups are mounted.
     pub(crate) fn layout(&self) -> &Layout {
         &self.0.layout
+    }
+
+    /// What limits are computed from.
+    pub(crate) fn limit_facts(&self) -> groups::Facts {
+        self.0.limits
     }
 
     /// `uname(2)`.
@@ -131,8 +144,11 @@ impl Platform {
             .layout
             .missing()
             .into_iter()
+            // Limits that need a controller are named one by one.
+            .filter(|controller| matches!(*controller, "cpuacct" | "devices"))
             .map(|controller| format!("The control group controller {controller} is missing: its limits and figures are not available"))
             .collect();
+        warnings.extend(self.0.without_effect.iter().cloned());
         if self.0.idmap.is_none() {
             warnings.push("root has no range of ids in /etc/subuid and /etc/subgid: only privileged containers can be started".to_owned());
         }

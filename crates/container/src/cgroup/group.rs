@@ -1,7 +1,7 @@
 //! The groups of one container.
 
 use super::layout::{Hierarchy, Version};
-use super::{Error, Layout, files};
+use super::{Error, Layout, files, memory};
 use model::runtime::spec::CgroupSetting;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::ffi::CString;
@@ -111,11 +111,17 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Whether its group that has a controller has a file.
+    #[must_use]
+    pub fn has(&self, controller: &str, file: &str) -> bool {
+        self.dir_with(controller).is_some_and(|(_, dir)| dir.join(file).exists())
+    }
+
     /// Write one setting where its controller is. False: this host lacks the controller, or that
     /// version of it has no such file.
     ///
     /// # Errors
-    /// [`Error::File`], when the kernel refuses the value.
+    /// [`Error::File`], when the kernel refuses the value; [`Error::MemoryInUse`].
     pub fn set(&self, setting: &CgroupSetting) -> Result<bool, Error> {
         // A name with a slash would be another group's file.
         if setting.file.contains('/') {
@@ -124,7 +130,7 @@ impl Cgroup {
         let Some((_, dir)) = self.dir_with(&setting.controller) else {
             return Ok(false);
         };
-        files::write_if_there(&dir.join(&setting.file), &setting.value)
+        memory::write_limit(&dir, &setting.file, &setting.value)
     }
 }
 

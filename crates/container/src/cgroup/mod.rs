@@ -6,12 +6,14 @@
 //!
 //! The file system of control groups has no links, so paths below its mount points are safe.
 
+mod cpus;
 mod create;
 mod files;
 mod freeze;
 mod group;
 mod kill;
 mod layout;
+mod memory;
 mod remove;
 mod stats;
 #[cfg(test)]
@@ -44,6 +46,16 @@ pub enum Error {
     /// The path would leave the tree of groups.
     #[error("{0:?} is not a path of a control group")]
     BadPath(String),
+    /// It uses more than it may from now on.
+    #[error(
+        "{used} bytes are in use and cannot be taken back, more than {limit}; try again when the container uses less"
+    )]
+    MemoryInUse {
+        /// What it was to be bounded to, bytes.
+        limit: u64,
+        /// What it uses, bytes.
+        used: u64,
+    },
     /// It did not happen in time.
     #[error("{action} took longer than {waited:?}")]
     TimedOut {

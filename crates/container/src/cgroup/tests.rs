@@ -2,6 +2,7 @@
 
 use super::*;
 use model::runtime::spec::{CgroupSetting, CgroupSpec};
+use model::units::CpuSet;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -153,4 +154,36 @@ fn paths_cannot_leave_the_tree() {
     assert!(!group.exists());
     assert!(group.set(&setting("pids", "../pids.max", "1")).is_err());
     assert_eq!(group.stats(), Stats::default());
+}
+
+#[test]
+fn processors_are_narrowed_and_widened_with_what_is_nested() {
+    let Some(layout) = writable("processors_are_narrowed_and_widened_with_what_is_nested") else { return };
+    let Some(all) = layout.cpus().filter(|all| all.0.len() > 1) else {
+        eprintln!("SKIP processors_are_narrowed_and_widened_with_what_is_nested: there is one processor");
+        return;
+    };
+    let group = Cgroup::create(&layout, &spec("cpus"), None).unwrap();
+    let first = CpuSet(all.0.iter().copied().take(1).collect());
+    let last = CpuSet(all.0.iter().copied().rev().take(1).collect());
+    let (version, dir) = group.dir_with("cpuset").unwrap();
+    let nested = dir.join("a/b");
+    std::fs::create_dir_all(&nested).unwrap();
+    let below = |cpus: &CpuSet| {
+        for dir in [dir.join("a"), nested.clone()] {
+            std::fs::write(dir.join("cpuset.cpus"), cpus.to_string()).unwrap();
+        }
+    };
+    assert!(group.set_cpus(&all).unwrap());
+    if version == Version::V1 {
+        below(&all);
+    }
+    for cpus in [&first, &last, &all, &last] {
+        assert!(group.set_cpus(cpus).unwrap());
+        assert_eq!(group.cpus().as_ref(), Some(cpus));
+        if version == Version::V1 {
+            assert_eq!(files::read(&nested.join("cpuset.cpus")), Some(cpus.to_string()));
+        }
+    }
+    group.remove(LIMIT).unwrap();
 }

@@ -4,7 +4,7 @@ use super::child::{self, Errand};
 use super::command::Command;
 use crate::cgroup::Cgroup;
 use crate::report::{self, Heard};
-use crate::start::read_seccomp;
+use crate::start::{limits, read_seccomp};
 use crate::{Error, idmap};
 use model::runtime::spec::ExecSpec;
 use rustix::io::Errno;
@@ -108,6 +108,7 @@ impl Attacher {
             .map_err(|error| Error::refused("enter the working directory", error.to_string()))?;
         let cwd_step = format!("enter the working directory {}", spec.cwd);
         let seccomp = read_seccomp(spec.seccomp, seccomp)?;
+        let rlimits = limits::resolve(&spec.rlimits)?;
         let (line, childs) = report::line()?;
         let errand = Errand {
             command: &command,
@@ -122,6 +123,7 @@ impl Attacher {
             cwd: &cwd,
             require_cwd: spec.require_cwd.then_some(cwd_step.as_str()),
             drop_capabilities: &spec.drop_capabilities,
+            rlimits: &rlimits,
             apparmor: self.apparmor.as_deref(),
             seccomp: seccomp.as_deref(),
             gate,

@@ -2,10 +2,11 @@
 
 use super::command::Command;
 use crate::fault::{At, Fault};
+use crate::start::limits::Known;
 use crate::{entry, report};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::process::{Resource, chdir, ioctl_tiocsctty, setrlimit, setsid, umask};
+use rustix::process::{chdir, ioctl_tiocsctty, setrlimit, setsid, umask};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
@@ -31,6 +32,7 @@ pub(super) struct Errand<'a> {
     pub(super) cwd: &'a CStr,
     pub(super) require_cwd: Option<&'a str>,
     pub(super) drop_capabilities: &'a [u32],
+    pub(super) rlimits: &'a [Known],
     /// `exec <profile>`.
     pub(super) apparmor: Option<&'a str>,
     pub(super) seccomp: Option<&'a [u8]>,
@@ -73,8 +75,11 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
     for door in errand.doors {
         entry::knock(door).at("enter the control groups")?;
     }
+    // Only the host may raise them.
+    for (resource, limit) in errand.rlimits {
+        setrlimit(*resource, limit.clone()).at("set resource limits")?;
+    }
     move_into_thread_name_spaces(errand.pidfd, errand.namespaces).at("enter the namespaces")?;
-    setrlimit(Resource::Nofile, entry::usual_files()).at("set the limit nofile")?;
     setsid().at("make a session")?;
     if errand.terminal {
         ioctl_tiocsctty(stdin).at("take the terminal")?;

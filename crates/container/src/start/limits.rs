@@ -23,23 +23,33 @@ const NAMES: [(&str, Resource); 16] = [
     ("stack", Resource::Stack),
 ];
 
-/// Set the limits of a process, `setrlimit(2)`.
-pub(super) fn apply(pid: i32, limits: &[Rlimit]) -> Result<(), Error> {
+/// A limit as system calls take it.
+pub(crate) type Known = (Resource, Limit);
+
+/// Find each limit by its name. Without one on files, there is the usual one: whoever holds
+/// descriptors for all containers has raised its own.
+pub(crate) fn resolve(limits: &[Rlimit]) -> Result<Vec<Known>, Error> {
+    let mut known = Vec::with_capacity(limits.len() + 1);
     for limit in limits {
-        let step = format!("set the limit {}", limit.name);
         let Some((_, resource)) = NAMES.iter().find(|(name, _)| *name == limit.name) else {
-            let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-            let reason = format!("there is no such limit; there are {}", known.join(", "));
-            return Err(Error::refused(step, reason));
+            let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+            let reason = format!("there is no such limit; there are {}", names.join(", "));
+            return Err(Error::refused(format!("set the limit {}", limit.name), reason));
         };
-        let new = Limit { current: limit.soft, maximum: limit.hard };
-        prlimit(Pid::from_raw(pid), *resource, new).map_err(|errno| Error::system(step, errno))?;
+        known.push((*resource, Limit { current: limit.soft, maximum: limit.hard }));
     }
     if limits.iter().all(|limit| limit.name != "nofile") {
-        // Whoever holds descriptors for all containers has raised its own.
-        let new = crate::entry::usual_files();
-        prlimit(Pid::from_raw(pid), Resource::Nofile, new)
-            .map_err(|errno| Error::system("set the limit nofile".to_owned(), errno))?;
+        known.push((Resource::Nofile, crate::entry::usual_files()));
+    }
+    Ok(known)
+}
+
+/// Set the limits of a process, `setrlimit(2)`.
+pub(super) fn apply(pid: i32, limits: &[Rlimit]) -> Result<(), Error> {
+    for (resource, limit) in resolve(limits)? {
+        let name = NAMES.iter().find(|(_, known)| *known == resource).map_or("", |(name, _)| name);
+        prlimit(Pid::from_raw(pid), resource, limit)
+            .map_err(|errno| Error::system(format!("set the limit {name}"), errno))?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ mod console;
 mod dev;
 mod embryo;
 mod filesystem;
-mod limits;
+pub(crate) mod limits;
 mod mounts;
 mod plan;
 mod staging;

@@ -13,9 +13,6 @@ pub(crate) fn unsupported(disk: &Disk) -> Option<&'static str> {
     if disk.size.is_some() {
         return Some("a size limit");
     }
-    if disk.limits.read.is_some() || disk.limits.write.is_some() {
-        return Some("limits on reading and writing");
-    }
     (!disk.is_root() && disk.pool.is_some()).then_some("custom storage volumes")
 }
 

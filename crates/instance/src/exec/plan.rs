@@ -21,6 +21,7 @@ pub(crate) struct Program {
     /// Values of `environment.*`.
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) drop_capabilities: Vec<u32>,
+    pub(crate) rlimits: Vec<model::runtime::spec::Rlimit>,
     pub(crate) seccomp: Option<OwnedFd>,
     pub(crate) keeper: Keeper,
     pub(crate) sessions: Sessions,
@@ -117,6 +118,7 @@ impl ExecPlan {
             gid: post.group,
             terminal: post.interactive && post.wait_for_websocket,
             drop_capabilities: program.drop_capabilities.clone(),
+            rlimits: program.rlimits.clone(),
             seccomp: program.seccomp.is_some(),
             held: false,
         };

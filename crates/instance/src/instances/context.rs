@@ -5,6 +5,7 @@ use crate::exec::Sessions;
 use crate::guest::Door;
 use crate::images::Images;
 use crate::keeper::Keeper;
+use crate::limits::Balancer;
 use crate::networks::Networks;
 use crate::platform::Platform;
 use crate::pools::Pools;
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) platform: Platform,
     pub(crate) filters: Filters,
     pub(crate) doors: UnboundedSender<Door>,
+    pub(crate) balancer: Balancer,
     pub(crate) lifecycle: UnboundedSender<Lifecycle>,
     /// The host goes down: nothing is started any more.
     pub(crate) going_down: AtomicBool,

@@ -52,6 +52,7 @@ impl Owner {
         tracing::info!(instance = name, ?exit, asked, "container ended");
         crash_at("stop:ended");
         self.entry().set_live(None);
+        self.context.balancer.soon();
         if let Err(error) = self.context.keeper.forget(&name).await
             && was_live
         {

@@ -18,6 +18,7 @@ impl Owner {
             self.follow_devices(before, after).await?;
         }
         self.follow_devlxd(before, after).await?;
+        self.follow_limits(before, after).await?;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod follow;
 mod freeze;
 mod gate;
 mod host_boot;
+mod limit;
 mod live;
 mod owner;
 mod program;

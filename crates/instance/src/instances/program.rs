@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::registry::Entry;
 use crate::Error;
-use crate::compose::dropped_capabilities;
+use crate::compose::{dropped_capabilities, rlimit};
 use crate::exec::Program;
 use model::config::Effective;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ pub(super) fn of(context: &Arc<Context>, entry: &Entry) -> Result<Program, Error
         name: view.name.clone(),
         drop_capabilities: dropped_capabilities(live.idmap.is_none()),
         live,
+        rlimits: config.limits.kernel.iter().map(rlimit).collect(),
         environment: config.environment.into_iter().collect(),
         seccomp: context.filters.program(&config.syscalls)?,
         keeper: context.keeper.clone(),

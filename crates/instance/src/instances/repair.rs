@@ -216,6 +216,7 @@ impl Owner {
                 let frozen = live.cgroup.frozen().unwrap_or(false);
                 let pid = live.pid;
                 self.entry().set_live(Some(Arc::new(live)));
+                self.context.balancer.soon();
                 self.set_state(if frozen {
                     InstanceState::Frozen { pid }
                 } else {

@@ -3,7 +3,7 @@
 use super::gate;
 use super::live::Live;
 use super::owner::Owner;
-use crate::compose::{Facts, compose};
+use crate::compose::{self, Facts, compose};
 use crate::devices::{disk, nic};
 use crate::instances::context::Context;
 use crate::steps::Steps;
@@ -40,9 +40,11 @@ impl Owner {
         // The server of a stopped container's files must not outlive its being stopped.
         self.entry().set_live(None);
         match self.start_steps().await {
-            Ok(live) => {
+            Ok((live, checked)) => {
                 let pid = live.pid;
                 self.entry().set_live(Some(Arc::new(live)));
+                self.context.balancer.soon();
+                self.give_network_priority(&checked).await;
                 self.set_state(InstanceState::Running { pid });
                 self.context.tell("container-started", self.name());
                 Ok(())
@@ -54,7 +56,7 @@ impl Owner {
         }
     }
 
-    async fn start_steps(&mut self) -> Result<Live, Error> {
+    async fn start_steps(&mut self) -> Result<(Live, Checked), Error> {
         let name = self.name().to_owned();
         let context = self.context.clone();
         let mut steps = Steps::new(&name);
@@ -96,7 +98,7 @@ impl Owner {
         let changes = std::mem::take(&mut prepared.changes);
         steps.run("start:record", self.record_start(changes)).await?;
         steps.keep();
-        Ok(live)
+        Ok((live, checked))
     }
 
     /// Everything that can be done before there is a process.
@@ -118,6 +120,7 @@ impl Owner {
         }
         let nics = nic::plan(&checked.devices, &config)?;
         let seccomp = self.context.filters.program(&checked.config.syscalls)?;
+        let limits = self.limits_at_start(checked).await?;
         let spec = compose(Facts {
             name: self.name().to_owned(),
             idmap: idmap.clone(),
@@ -130,6 +133,8 @@ impl Owner {
             disks: disk::mounts(&checked.devices)?,
             nics: nics.iter().map(|nic| nic.inside.to_string()).collect(),
             cgroup_base: self.context.var.cgroup_base(),
+            limits,
+            rlimits: checked.config.limits.kernel.iter().map(compose::rlimit).collect(),
             console_log: logs.join("console.log"),
             seccomp: seccomp.is_some(),
             personality: self.context.platform.personality(self.record.architecture),

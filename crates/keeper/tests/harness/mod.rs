@@ -299,6 +299,7 @@ impl Daemon {
             gid: 0,
             terminal: false,
             drop_capabilities: vec![],
+            rlimits: vec![],
             seccomp: false,
             held: false,
         };

@@ -1,6 +1,6 @@
 //! The checks of a whole configuration.
 
-use super::{Config, KEYS, find, get, is_true};
+use super::{Config, KEYS, RLIMITS, find, get, is_true};
 use crate::Architecture;
 use crate::nearest::nearest;
 
@@ -28,6 +28,12 @@ pub enum ConfigError {
     /// No such key.
     #[error("Unknown configuration key: {key}{}", hint(.key))]
     UnknownKey {
+        /// The key.
+        key: String,
+    },
+    /// No such resource limit.
+    #[error("Unknown configuration key: {key}; of limits.kernel.* there are {}", RLIMITS.join(", "))]
+    UnknownRlimit {
         /// The key.
         key: String,
     },
@@ -97,6 +103,9 @@ pub fn validate(scope: Scope, config: &Config) -> Result<(), ConfigError> {
 fn validate_one(scope: Scope, name: &str, value: &str) -> Result<(), ConfigError> {
     let unknown = || ConfigError::UnknownKey { key: excerpt(name) };
     let key = find(name).filter(|_| is_name(name)).ok_or_else(unknown)?;
+    if name.strip_prefix("limits.kernel.").is_some_and(|limit| !RLIMITS.contains(&limit)) {
+        return Err(ConfigError::UnknownRlimit { key: excerpt(name) });
+    }
     if scope == Scope::Profile && !key.in_profiles {
         return Err(ConfigError::NotInProfiles { key: name.to_owned() });
     }

@@ -1,8 +1,9 @@
 //! The typed form of an expanded configuration: read once, then used as types.
 
-use super::{Config, ConfigError, check::excerpt, find, get, is_true};
+use super::{Config, ConfigError, Limits, Priority, check::excerpt, find, get, is_true};
 use crate::idmap::RawMapping;
 use crate::power::{self, LastPower};
+use crate::units::{CpuAllowance, CpuLimit, MemoryLimit, UnitError};
 use std::time::Duration;
 
 /// What an expanded configuration says, for the keys that this version acts on.
@@ -20,6 +21,8 @@ pub struct Effective {
     pub stop_priority: i64,
     /// `environment.*`, sorted by name, without the prefix.
     pub environment: Vec<(String, String)>,
+    /// `limits.*`.
+    pub limits: Limits,
     /// `security.privileged`.
     pub privileged: bool,
     /// `security.nesting`.
@@ -92,7 +95,10 @@ impl Rlimit {
             _ if text.starts_with('+') => None,
             _ => text.parse().ok().map(Some),
         };
-        Some(Self { name: name.to_owned(), soft: amount(soft)?, hard: amount(hard)? })
+        let (soft, hard) = (amount(soft)?, amount(hard)?);
+        // The kernel refuses a soft limit above the hard one.
+        let fits = hard.is_none_or(|hard| soft.is_some_and(|soft| soft <= hard));
+        fits.then(|| Self { name: name.to_owned(), soft, hard })
     }
 }
 
@@ -111,6 +117,7 @@ impl Effective {
             host_shutdown_timeout: read.seconds("boot.host_shutdown_timeout", 30)?,
             stop_priority: read.int("boot.stop.priority")?.unwrap_or(0),
             environment: read.family("environment."),
+            limits: read.limits()?,
             privileged: read.bool("security.privileged")?.unwrap_or(false),
             nesting: read.bool("security.nesting")?.unwrap_or(false),
             idmapping: Idmapping {
@@ -163,6 +170,45 @@ impl Reader<'_> {
     fn seconds(&self, key: &str, default: u64) -> Result<Duration, ConfigError> {
         let seconds = self.int(key)?.map_or(default, |s| u64::try_from(s).unwrap_or(0));
         Ok(Duration::from_secs(seconds))
+    }
+
+    fn limits(&self) -> Result<Limits, ConfigError> {
+        Ok(Limits {
+            cpu: self.unit("limits.cpu", CpuLimit::parse)?,
+            cpu_allowance: self.unit("limits.cpu.allowance", CpuAllowance::parse)?,
+            cpu_priority: self.priority("limits.cpu.priority")?.unwrap_or(Priority::MAX),
+            disk_priority: self.priority("limits.disk.priority")?,
+            memory: self.unit("limits.memory", MemoryLimit::parse)?,
+            memory_hard: self.value("limits.memory.enforce")? != Some("soft"),
+            swap: self.bool("limits.memory.swap")?.unwrap_or(true),
+            swap_priority: self.priority("limits.memory.swap.priority")?,
+            network_priority: self.priority("limits.network.priority")?,
+            processes: self.parsed("limits.processes")?,
+            kernel: self.rlimits()?,
+        })
+    }
+
+    fn unit<T>(
+        &self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, UnitError>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.value(key)? else { return Ok(None) };
+        parse(value).map(Some).map_err(|e| self.invalid(key, value, format!("use {}", e.allowed)))
+    }
+
+    fn priority(&self, key: &str) -> Result<Option<Priority>, ConfigError> {
+        Ok(self.value(key)?.and_then(Priority::parse))
+    }
+
+    fn rlimits(&self) -> Result<Vec<Rlimit>, ConfigError> {
+        let limits = self.family("limits.kernel.");
+        let parse = |(name, value): (String, String)| {
+            let key = format!("limits.kernel.{name}");
+            let reason = "use a number, unlimited, or soft and hard limit such as 1000:2000";
+            Rlimit::parse(&name, &value).ok_or_else(|| self.invalid(&key, &value, reason.to_owned()))
+        };
+        limits.into_iter().map(parse).collect()
     }
 
     fn family(&self, prefix: &str) -> Vec<(String, String)> {

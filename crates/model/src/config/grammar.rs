@@ -19,6 +19,8 @@ pub enum Grammar {
     Int,
     /// A whole number of 32 bits without sign.
     Uint32,
+    /// A whole number from 1 on.
+    Positive,
     /// 0 to 10.
     Priority,
     /// One of these words.
@@ -89,7 +91,8 @@ impl Grammar {
             Self::Bool => is_bool(value),
             Self::Int => value.parse::<i64>().is_ok(),
             Self::Uint32 => is_number(value) && value.parse::<u32>().is_ok(),
-            Self::Priority => matches!(value.parse::<i64>(), Ok(0..=10)),
+            Self::Positive => is_number(value) && value.parse::<i64>().is_ok_and(|n| n > 0),
+            Self::Priority => super::Priority::parse(value).is_some(),
             Self::OneOf(words) => words.contains(&value),
             Self::Memory => MemoryLimit::parse(value).is_ok(),
             Self::Cpu => CpuLimit::parse(value).is_ok(),
@@ -111,6 +114,7 @@ impl Grammar {
             Self::Bool => BOOL.into(),
             Self::Int => "a whole number".into(),
             Self::Uint32 => "a whole number from 0 to 4294967295".into(),
+            Self::Positive => "a whole number from 1 on".into(),
             Self::Priority => "a whole number from 0 to 10".into(),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
             Self::Memory => "a size such as 512MiB, or a share of the host's memory such as 50%".into(),

@@ -9,6 +9,7 @@ mod check;
 mod effective;
 mod grammar;
 mod keys;
+mod limits;
 mod raw_lxc;
 pub mod server;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use effective::{Effective, Idmapping, Rlimit, Syscalls};
 pub(crate) use grammar::{BOOL, INTERFACE};
 pub use grammar::{Grammar, is_true};
 pub use keys::{KEYS, Key, Live, find};
+pub use limits::{Limits, Priority, RLIMITS};
 pub use raw_lxc::{RawLxcError, parse as parse_raw_lxc};
 
 /// The value of a key that is set; an empty value is none.

@@ -31,7 +31,7 @@ fn every_row_is_documented_and_its_default_is_good() {
 #[test]
 fn empty_values_are_good_everywhere() {
     for key in KEYS {
-        let name = key.pattern.replace('*', "x");
+        let name = key.pattern.replace("kernel.*", "kernel.nofile").replace('*', "x");
         assert_eq!(message(Scope::Instance, &[(&name, "")]), "fine");
     }
 }
@@ -68,6 +68,11 @@ fn wrong_values_say_what_is_allowed() {
         ("limits.memory", "1M"),
         ("limits.memory.enforce", "Hard"),
         ("limits.kernel.nofile", "1:2:3"),
+        ("limits.kernel.nofile", "2:1"),
+        ("limits.kernel.nofile", "unlimited:1"),
+        ("limits.cpu", "0"),
+        ("limits.memory", "0"),
+        ("limits.processes", "-1"),
         ("limits.processes", "1.5"),
         ("linux.kernel_modules", "a;b"),
         ("raw.idmap", "both 1000"),

@@ -195,6 +195,9 @@ pub struct ExecSpec {
     /// As for [`ContainerSpec::drop_capabilities`].
     #[serde(default)]
     pub drop_capabilities: Vec<u32>,
+    /// Resource limits, set with the host's rights before it becomes the container's.
+    #[serde(default)]
+    pub rlimits: Vec<Rlimit>,
     /// The message carries, after the three streams, a seccomp program.
     #[serde(default)]
     pub seccomp: bool,

@@ -91,17 +91,18 @@ impl MemoryLimit {
     /// Reads a size or `N%`.
     ///
     /// # Errors
-    /// For anything else, and for more than 100%.
+    /// For anything else, for nothing at all, and for more than 100%.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
+        const SOME: &str = "a size such as 512MiB, or a share of the host's memory such as 50%";
         let Some(number) = text.strip_suffix('%') else {
-            return Bytes::parse(text).map(Self::Bytes);
+            return match Bytes::parse(text)? {
+                Bytes(0) => Err(UnitError::new(text, SOME)),
+                bytes => Ok(Self::Bytes(bytes)),
+            };
         };
         match split_number(number) {
-            Some((percent @ 0..=100, "")) => Ok(Self::Percent(percent)),
-            _ => Err(UnitError::new(
-                text,
-                "a size such as 512MiB, or a share of the host's memory such as 50%",
-            )),
+            Some((percent @ 1..=100, "")) => Ok(Self::Percent(percent)),
+            _ => Err(UnitError::new(text, SOME)),
         }
     }
 
@@ -168,7 +169,7 @@ mod tests {
     fn memory() {
         assert_eq!(MemoryLimit::parse("1GiB"), Ok(MemoryLimit::Bytes(Bytes(1 << 30))));
         assert_eq!(MemoryLimit::parse("50%").unwrap().of(Bytes(1099)), Bytes(500));
-        for bad in ["101%", "%", "-1%", "1.5%", "x"] {
+        for bad in ["101%", "0%", "0", "0MB", "%", "-1%", "1.5%", "x"] {
             assert!(MemoryLimit::parse(bad).is_err(), "{bad}");
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 pub struct CpuSet(pub BTreeSet<u32>);
 
 const SET: &str = "processor numbers and ranges such as 0,2-3 (numbers below 8192)";
+const CPUS: &str = "a number of processors such as 2, or a set of them such as 0,2-3 or 1-1";
 /// The kernel's own bound on processor numbers (`CONFIG_NR_CPUS`).
 const MAX: u32 = 8191;
 
@@ -71,15 +72,14 @@ impl CpuLimit {
     /// Reads a number of processors or a set (`1-1` is the set of one).
     ///
     /// # Errors
-    /// For anything else.
+    /// For anything else, and for no processor at all.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         if let Some((number, "")) = split_number(text) {
-            return u32::try_from(number).map(Self::Count).map_err(|_| UnitError::new(text, SET));
+            let count = u32::try_from(number).ok().filter(|count| *count > 0);
+            return count.map(Self::Count).ok_or_else(|| UnitError::new(text, CPUS));
         }
         match CpuSet::parse(text)? {
-            set if set.0.is_empty() => {
-                Err(UnitError::new(text, "a number of processors, or a set of them such as 0,2-3"))
-            }
+            set if set.0.is_empty() => Err(UnitError::new(text, CPUS)),
             set => Ok(Self::Pinned(set)),
         }
     }
@@ -103,18 +103,22 @@ impl CpuAllowance {
     /// Reads `N%` or `Nms/Mms` (the `ms` may be left out).
     ///
     /// # Errors
-    /// For anything else, and for a period of 0.
+    /// For anything else, and for times that the kernel does not take: periods are between a
+    /// millisecond and a second.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         let parsed = match text.strip_suffix('%') {
             Some(number) => whole(number).map(Self::Percent),
             None => text.split_once('/').and_then(|(quota, period)| {
                 let time = |t: &str| whole(t.strip_suffix("ms").unwrap_or(t));
                 let (quota, period) = (time(quota)?, time(period)?);
-                (period > 0).then_some(Self::Time { quota, period })
+                (quota > 0 && (1..=1000).contains(&period)).then_some(Self::Time { quota, period })
             }),
         };
         parsed.ok_or_else(|| {
-            UnitError::new(text, "a share such as 50%, or time out of every period such as 20ms/100ms")
+            UnitError::new(
+                text,
+                "a share such as 50%, or time out of every period (of 1ms to 1000ms) such as 20ms/100ms",
+            )
         })
     }
 }
@@ -145,7 +149,7 @@ mod tests {
     fn limits() {
         assert_eq!(CpuLimit::parse("2"), Ok(CpuLimit::Count(2)));
         assert_eq!(CpuLimit::parse("1-1").unwrap(), CpuLimit::Pinned(CpuSet(BTreeSet::from([1]))));
-        for bad in ["", "two", "1.5", "99999999999"] {
+        for bad in ["", "0", "two", "1.5", "99999999999"] {
             assert!(CpuLimit::parse(bad).is_err(), "{bad}");
         }
     }
@@ -155,7 +159,7 @@ mod tests {
         assert_eq!(CpuAllowance::parse("50%"), Ok(CpuAllowance::Percent(50)));
         assert_eq!(CpuAllowance::parse("20ms/100ms"), Ok(CpuAllowance::Time { quota: 20, period: 100 }));
         assert_eq!(CpuAllowance::parse("20/100"), Ok(CpuAllowance::Time { quota: 20, period: 100 }));
-        for bad in ["", "50", "%", "20ms", "20ms/0ms", "a/b", "-1%"] {
+        for bad in ["", "50", "%", "20ms", "20ms/0ms", "0ms/20ms", "1ms/1001ms", "a/b", "-1%"] {
             assert!(CpuAllowance::parse(bad).is_err(), "{bad}");
         }
     }

@@ -49,12 +49,12 @@ pub enum DiskRate {
 }
 
 impl DiskRate {
-    /// Reads `<N>iops` or a size.
+    /// Reads `<N>iops` (also spelled `Iops`) or a size.
     ///
     /// # Errors
     /// For anything else.
     pub fn parse(text: &str) -> Result<Self, UnitError> {
-        match text.strip_suffix("iops") {
+        match text.strip_suffix("iops").or_else(|| text.strip_suffix("Iops")) {
             None => Bytes::parse(text).map(Self::Bytes),
             Some(number) => match split_number(number) {
                 Some((iops, "")) => Ok(Self::Iops(iops)),
@@ -91,6 +91,7 @@ mod tests {
     #[test]
     fn disk_rates() {
         assert_eq!(DiskRate::parse("200iops"), Ok(DiskRate::Iops(200)));
+        assert_eq!(DiskRate::parse("20Iops"), Ok(DiskRate::Iops(20)));
         assert_eq!(DiskRate::parse("30MB"), Ok(DiskRate::Bytes(Bytes(30_000_000))));
         for bad in ["iops", "-1iops", "1.5iops", "30MB/s", "1 iops"] {
             assert!(DiskRate::parse(bad).is_err(), "{bad}");
