@@ -77,7 +77,7 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
     }
     // Only the host may raise them.
     for (resource, limit) in errand.rlimits {
-        setrlimit(*resource, limit.clone()).at("set resource limits")?;
+        setrlimit(*resource, *limit).at("set resource limits")?;
     }
     move_into_thread_name_spaces(errand.pidfd, errand.namespaces).at("enter the namespaces")?;
     setsid().at("make a session")?;

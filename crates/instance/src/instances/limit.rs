@@ -21,7 +21,7 @@ impl Owner {
         let limits = &checked.config.limits;
         let mut settings = groups::at_start(limits, self.context.platform.limit_facts());
         if let Some(cpus) = self.context.balancer.first(limits.cpu.as_ref())? {
-            let setting = Setting::new(KEY, "cpuset", "cpuset.cpus", cpus);
+            let setting = Setting::new(KEY, "cpuset", "cpuset.cpus", &cpus);
             settings.v1.push(setting.clone());
             settings.v2.push(setting);
         }

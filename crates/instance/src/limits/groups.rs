@@ -86,7 +86,7 @@ fn settings(limits: &Limits, facts: Facts) -> Settings {
     settings.extend(cpu(limits));
     let processes = limits.processes.map_or_else(|| "max".to_owned(), |most| most.to_string());
     settings.v1.push(Setting::new("limits.processes", "pids", "pids.max", &processes));
-    settings.v2.push(Setting::new("limits.processes", "pids", "pids.max", processes));
+    settings.v2.push(Setting::new("limits.processes", "pids", "pids.max", &processes));
     settings.extend(disk_priority(limits.disk_priority));
     settings
 }
@@ -103,17 +103,17 @@ fn memory(limits: &Limits, facts: Facts) -> Settings {
     let or =
         |limit: Option<Bytes>, none: &str| limit.map_or_else(|| none.to_owned(), |bytes| bytes.0.to_string());
     let v1 = vec![
-        Setting::new(KEY, "memory", "memory.limit_in_bytes", or(hard, "-1")),
-        Setting::new(KEY, "memory", "memory.memsw.limit_in_bytes", or(hard.filter(|_| limits.swap), "-1")),
-        Setting::new(KEY, "memory", "memory.soft_limit_in_bytes", or(soft, "-1")),
-        Setting::new("limits.memory.swap", "memory", "memory.swappiness", swappiness(limits, facts)),
+        Setting::new(KEY, "memory", "memory.limit_in_bytes", &or(hard, "-1")),
+        Setting::new(KEY, "memory", "memory.memsw.limit_in_bytes", &or(hard.filter(|_| limits.swap), "-1")),
+        Setting::new(KEY, "memory", "memory.soft_limit_in_bytes", &or(soft, "-1")),
+        Setting::new("limits.memory.swap", "memory", "memory.swappiness", &swappiness(limits, facts)),
     ];
     // Version 2 cannot bound memory and swap together: none of what is limited goes to swap.
     let swap = if limits.swap && hard.is_none() { "max" } else { "0" };
     let v2 = vec![
-        Setting::new(KEY, "memory", "memory.max", or(hard, "max")),
+        Setting::new(KEY, "memory", "memory.max", &or(hard, "max")),
         Setting::new("limits.memory.swap", "memory", "memory.swap.max", swap),
-        Setting::new(KEY, "memory", "memory.low", or(soft, "0")),
+        Setting::new(KEY, "memory", "memory.low", &or(soft, "0")),
     ];
     Settings { v1, v2 }
 }
@@ -152,11 +152,11 @@ fn cpu(limits: &Limits) -> Settings {
     let period = time.map_or(PERIOD, |(_, period)| period);
     Settings {
         v1: vec![
-            Setting::new(KEY, "cpu", "cpu.shares", shares),
-            Setting::new(KEY, "cpu", "cpu.cfs_period_us", period),
-            Setting::new(KEY, "cpu", "cpu.cfs_quota_us", quota),
+            Setting::new(KEY, "cpu", "cpu.shares", &shares),
+            Setting::new(KEY, "cpu", "cpu.cfs_period_us", &period),
+            Setting::new(KEY, "cpu", "cpu.cfs_quota_us", &quota),
         ],
-        v2: vec![Setting::new(KEY, "cpu", "cpu.weight", weight), Setting::new(KEY, "cpu", "cpu.max", max)],
+        v2: vec![Setting::new(KEY, "cpu", "cpu.weight", &weight), Setting::new(KEY, "cpu", "cpu.max", &max)],
     }
 }
 
@@ -166,7 +166,7 @@ fn disk_priority(priority: Option<Priority>) -> Settings {
     let weight = priority.map_or(USUAL, |priority| (priority.get() * 100).max(10));
     // Either file, by the scheduler that the kernel has.
     let files = |controller: &str, names: [&str; 2]| {
-        names.map(|name| Setting::new(KEY, controller, name, weight)).to_vec()
+        names.map(|name| Setting::new(KEY, controller, name, &weight)).to_vec()
     };
     Settings {
         v1: files("blkio", ["blkio.weight", "blkio.bfq.weight"]),

@@ -39,7 +39,7 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    pub(crate) fn new(key: &str, controller: &str, file: &str, value: impl ToString) -> Self {
+    pub(crate) fn new(key: &str, controller: &str, file: &str, value: &(impl ToString + ?Sized)) -> Self {
         Self {
             key: key.to_owned(),
             file: CgroupSetting {

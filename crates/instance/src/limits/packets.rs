@@ -19,7 +19,7 @@ pub(crate) fn settings(
             "limits.network.priority",
             "net_prio",
             "net_prio.ifpriomap",
-            format!("{interface} {priority}"),
+            &format!("{interface} {priority}"),
         )
     };
     interfaces.iter().map(one).collect()

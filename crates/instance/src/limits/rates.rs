@@ -84,7 +84,7 @@ pub(crate) fn changes(before: &Averages, after: &Averages) -> Settings {
         for ((file, _), (old, new)) in KINDS.iter().zip(old.into_iter().zip(new)) {
             if old != new {
                 let value = format!("{block} {}", new.unwrap_or(0));
-                settings.v1.push(Setting::new(KEY, "blkio", file, value));
+                settings.v1.push(Setting::new(KEY, "blkio", file, &value));
             }
         }
         if old != new {
@@ -93,7 +93,7 @@ pub(crate) fn changes(before: &Averages, after: &Averages) -> Settings {
                 let rate = rate.map_or_else(|| "max".to_owned(), |rate| rate.to_string());
                 value.push_str(&format!(" {name}={rate}"));
             }
-            settings.v2.push(Setting::new(KEY, "io", "io.max", value));
+            settings.v2.push(Setting::new(KEY, "io", "io.max", &value));
         }
     }
     settings
