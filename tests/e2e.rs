@@ -4,6 +4,7 @@
 //! of its own (see the crate `testkit`), so tests do not see each other. `cargo build -p daemon
 //! -p keeper -p cli` comes first; `make test` does all of it.
 
+mod apparmor;
 mod bad_input;
 mod configuration;
 mod crash;

@@ -3,7 +3,6 @@
 //! Runs between clone and exec: nothing here allocates.
 
 use crate::fault::{At, Fault};
-use rustix::fs::PROC_SUPER_MAGIC;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, Result as IoResult};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior};
@@ -103,22 +102,24 @@ pub(crate) fn check_cwd<'a>(step: &'a str) -> Result<(), Fault<'a>> {
     if path.first() == Some(&b'/') { Ok(()) } else { Err(Fault { step, errno: Errno::XDEV }) }
 }
 
-/// Change to an AppArmor profile at exec. `proc` is a procfs; `command` is `exec <profile>`.
-pub(crate) fn confine<'a>(proc: BorrowedFd<'_>, command: &[u8]) -> Result<(), Fault<'a>> {
-    const STEP: &str = "set the AppArmor profile";
-    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = openat(proc, c"self/attr/apparmor/exec", flags, Mode::empty())
-        .or_else(|_| openat(proc, c"self/attr/exec", flags, Mode::empty()))
-        .at(STEP)?;
-    rustix::io::write(&file, command).at(STEP).map(drop)
+const CONFINE: &str = "set the AppArmor profile";
+
+/// Where this process says what AppArmor profile the program that it executes gets.
+pub(crate) fn label_file<'a>() -> Result<OwnedFd, Fault<'a>> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = openat(CWD, c"/proc", flags, Mode::empty()).at(CONFINE)?;
+    label_file_in(proc.as_fd())
 }
 
-/// [`confine`] by a directory that the container provides, after checking that it is a procfs.
-pub(crate) fn confine_checked<'a>(proc: &OwnedFd, command: &[u8]) -> Result<(), Fault<'a>> {
-    const STEP: &str = "set the AppArmor profile";
-    let kind = rustix::fs::fstatfs(proc).at(STEP)?.f_type;
-    if kind != PROC_SUPER_MAGIC {
-        return Err(Fault { step: STEP, errno: Errno::INVAL });
-    }
-    confine(proc.as_fd(), command)
+/// [`label_file`] of a procfs that nobody else has changed.
+pub(crate) fn label_file_in<'a>(proc: BorrowedFd<'_>) -> Result<OwnedFd, Fault<'a>> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    openat(proc, c"thread-self/attr/apparmor/exec", flags, Mode::empty())
+        .or_else(|_| openat(proc, c"thread-self/attr/exec", flags, Mode::empty()))
+        .at(CONFINE)
+}
+
+/// Change to an AppArmor profile at exec; `command` is `exec <profile>`.
+pub(crate) fn confine<'a>(label: &OwnedFd, command: &[u8]) -> Result<(), Fault<'a>> {
+    rustix::io::write(label, command).at(CONFINE).map(drop)
 }

@@ -84,6 +84,10 @@ pub enum Error {
     Runtime { step: String, reason: String, errno: Option<i32> },
     #[error(transparent)]
     File(#[from] crate::keeper::FileError),
+    #[error(
+        "Failed to use the container's AppArmor profile; if raw.apparmor is set, see the line that is named"
+    )]
+    Apparmor(#[source] tools::RunError),
     #[error("Failed to compile the system call filter")]
     Seccomp { source: libseccomp::error::SeccompError },
     #[error(

@@ -1,6 +1,7 @@
 //! Everything of one daemon directory.
 
 use crate::Error;
+use crate::apparmor::Apparmor;
 use crate::exec::Sessions;
 use crate::guest::Door;
 use crate::images::Images;
@@ -81,7 +82,8 @@ impl Host {
         let networks = Networks::open(var.clone(), store.clone(), registry.clone()).await?;
         let images = Images::open(var.clone(), store.clone(), pools.clone()).await?;
         let catalog = Catalog::open(&store).await?;
-        let server = Server::open(store.clone(), platform.clone(), pools.clone()).await?;
+        let apparmor = Apparmor::open(var.clone()).await?;
+        let server = Server::open(store.clone(), platform.clone(), pools.clone(), apparmor.clone()).await?;
         let context = Arc::new(Context {
             var,
             store: store.clone(),
@@ -96,6 +98,7 @@ impl Host {
             filters: Filters::default(),
             doors,
             balancer,
+            apparmor,
             lifecycle,
             going_down: AtomicBool::new(false),
         });

@@ -4,6 +4,7 @@
 //! long come in two halves: the call checks what can be checked at once and refuses with a typed
 //! reason, and gives back [`Work`], which an operation runs in the background.
 
+mod apparmor;
 mod catalog;
 mod compose;
 mod devices;

@@ -1,6 +1,7 @@
 //! The server's own configuration and what it runs on.
 
 use crate::Error;
+use crate::apparmor::Apparmor;
 use crate::platform::Platform;
 use crate::pools::Pools;
 use api::Config;
@@ -16,13 +17,19 @@ pub struct Server {
     store: Store,
     platform: Platform,
     pools: Pools,
+    apparmor: Apparmor,
     config: Arc<RwLock<Config>>,
 }
 
 impl Server {
-    pub(crate) async fn open(store: Store, platform: Platform, pools: Pools) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        store: Store,
+        platform: Platform,
+        pools: Pools,
+        apparmor: Apparmor,
+    ) -> Result<Self, Error> {
         let config = store.read(store::server_config::get).await?;
-        Ok(Self { store, platform, pools, config: Arc::new(RwLock::new(config)) })
+        Ok(Self { store, platform, pools, apparmor, config: Arc::new(RwLock::new(config)) })
     }
 
     fn stored(&self) -> Config {
@@ -69,7 +76,7 @@ impl Server {
             server_pid: std::process::id(),
             storage,
             storage_version,
-            warnings: self.platform.warnings(),
+            warnings: self.platform.warnings().into_iter().chain(self.apparmor.warning()).collect(),
             ..Environment::default()
         }
     }

@@ -35,6 +35,7 @@ mount --rbind /sys/fs/cgroup "$dir/cgroup"
 umount --lazy --recursive /sys
 mount -t sysfs sysfs /sys
 mount --rbind "$dir/cgroup" /sys/fs/cgroup
+mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || :
 umount --lazy --recursive "$dir/cgroup"
 rmdir "$dir/cgroup"
 ip link set lo up

@@ -23,7 +23,8 @@ pub struct Entry {
     pub found: Option<PathBuf>,
 }
 
-const PROGRAMS: [(&str, &str, &str); 12] = [
+const PROGRAMS: [(&str, &str, &str); 13] = [
+    ("apparmor_parser", "apparmor", "confining containers by AppArmor profiles"),
     ("bzip2", "bzip2", "publishing images compressed with bzip2"),
     ("dnsmasq", "dnsmasq-base", "DHCP and DNS on managed bridges"),
     ("gzip", "gzip", "publishing images compressed with gzip"),

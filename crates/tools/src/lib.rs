@@ -1,6 +1,7 @@
 //! Running other people's programs: found once in fixed directories, fixed argument vectors, a
 //! deadline, the end of stderr in the error. One module per program.
 
+pub mod apparmor_parser;
 pub mod dnsmasq;
 pub mod inventory;
 pub mod mksquashfs;

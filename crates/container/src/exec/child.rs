@@ -4,13 +4,13 @@ use super::command::Command;
 use crate::fault::{At, Fault};
 use crate::start::limits::Known;
 use crate::{entry, report};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{chdir, ioctl_tiocsctty, setrlimit, setsid, umask};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// As shells have it: no such program.
 const NOT_FOUND: i32 = 127;
@@ -79,23 +79,24 @@ fn enter<'a>(errand: &Errand<'a>) -> Result<Infallible, Stop<'a>> {
     for (resource, limit) in errand.rlimits {
         setrlimit(*resource, *limit).at("set resource limits")?;
     }
+    // By the host's /proc: the container can put what it likes in the place of its own.
+    let label = errand.apparmor.map(|_| entry::label_file()).transpose()?;
     move_into_thread_name_spaces(errand.pidfd, errand.namespaces).at("enter the namespaces")?;
     setsid().at("make a session")?;
     if errand.terminal {
         ioctl_tiocsctty(stdin).at("take the terminal")?;
     }
     entry::streams(errand.streams)?;
-    sys::close_range::close_all_but(&[errand.line, gate]).at("close descriptors")?;
+    let label_fd = label.as_ref().map_or(errand.line, AsFd::as_fd);
+    sys::close_range::close_all_but(&[errand.line, gate, label_fd]).at("close descriptors")?;
     umask(Mode::from(0o022));
     // Root of the container first: only from there does becoming somebody else take the
     // capabilities away.
     entry::become_root()?;
     // Changing ids may have undone it.
     entry::hide()?;
-    if let Some(command) = errand.apparmor {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let proc = openat(CWD, c"/proc", flags, Mode::empty()).at("set the AppArmor profile")?;
-        entry::confine_checked(&proc, command.as_bytes())?;
+    if let (Some(command), Some(label)) = (errand.apparmor, &label) {
+        entry::confine(label, command.as_bytes())?;
     }
     entry::drop_capabilities(errand.drop_capabilities)?;
     entry::become_group(errand.gid)?;

@@ -76,7 +76,7 @@ fn finish<'a>(plan: &'a Plan, line: BorrowedFd<'_>, built: Built, console: Conso
     entry::streams([slave, slave, slave])?;
     umask(Mode::from(0o022));
     if let Some(command) = &plan.apparmor {
-        entry::confine(built.proc.as_fd(), command.as_bytes())?;
+        entry::confine(&entry::label_file_in(built.proc.as_fd())?, command.as_bytes())?;
     }
     entry::drop_capabilities(&plan.drop_capabilities)?;
     // Closed all together, so they must not be closed again one by one.

@@ -1,6 +1,7 @@
 //! What the verbs on containers need: the handles of the parts that they bring together.
 
 use super::registry::Registry;
+use crate::apparmor::Apparmor;
 use crate::exec::Sessions;
 use crate::guest::Door;
 use crate::images::Images;
@@ -32,6 +33,7 @@ pub(crate) struct Context {
     pub(crate) filters: Filters,
     pub(crate) doors: UnboundedSender<Door>,
     pub(crate) balancer: Balancer,
+    pub(crate) apparmor: Apparmor,
     pub(crate) lifecycle: UnboundedSender<Lifecycle>,
     /// The host goes down: nothing is started any more.
     pub(crate) going_down: AtomicBool,

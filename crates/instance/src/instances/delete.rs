@@ -29,6 +29,7 @@ impl Owner {
             })
             .await?;
         crate::steps::crash_at("delete:logs");
+        context.apparmor.remove(name.as_str()).await;
         let logs = context.var.log_dir(name.as_str());
         if let Err(error) = tokio::fs::remove_dir_all(&logs).await
             && error.kind() != std::io::ErrorKind::NotFound

@@ -60,6 +60,7 @@ impl Owner {
         }
         self.tear_down_door().await;
         crash_at("stop:forgotten");
+        self.context.apparmor.unload(&name).await;
         let afterwards = std::mem::replace(&mut self.afterwards, Afterwards::Usual);
         let going_down = self.context.going_down.load(Ordering::SeqCst);
         let next = next(exit, asked, afterwards, self.record.ephemeral, going_down);

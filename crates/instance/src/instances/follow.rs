@@ -19,6 +19,7 @@ impl Owner {
         }
         self.follow_devlxd(before, after).await?;
         self.follow_limits(before, after).await?;
+        self.follow_apparmor(before, after).await?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 //! | [`repair`] | what a daemon finds when it starts |
 
 mod boot;
+mod confine;
 mod console;
 pub(crate) mod context;
 mod create;

@@ -38,6 +38,7 @@ impl Owner {
             .await?;
         steps.keep();
         let _ = tokio::fs::rename(context.var.log_dir(old.as_str()), context.var.log_dir(new.as_str())).await;
+        context.apparmor.remove(old.as_str()).await;
         let before = self.entry().view();
         self.record.name = new.clone();
         context.registry.remove(old.as_str());

@@ -91,6 +91,8 @@ impl Instances {
             context.keeper.list().await?.into_iter().map(|kept| (kept.name.clone(), kept)).collect();
         let host_booted = host_boot::is_new(&context.var);
         let mut settling = JoinSet::new();
+        let running: std::collections::HashSet<String> =
+            kept.values().filter(|kept| kept.exit.is_none()).map(|kept| kept.name.clone()).collect();
         for record in records {
             let kept = kept.remove(record.name.as_str());
             let entry = Owner::adopt(context, record, InstanceState::Stopped);
@@ -100,6 +102,7 @@ impl Instances {
         // Whoever asks first must not be told that a running container is stopped. What went wrong
         // is in the log, and in the container's state.
         settling.join_all().await;
+        context.apparmor.sweep(|name| running.contains(name)).await;
         self.name_orphans().await?;
         for stranger in kept.into_values() {
             // A container whose record is gone: nobody could ever reach it again.

@@ -1,5 +1,6 @@
 //! Start: from a stopped container to an init that runs.
 
+use super::confine;
 use super::gate;
 use super::live::Live;
 use super::owner::Owner;
@@ -65,7 +66,10 @@ impl Owner {
         let listener = steps.run("start:guest", self.build_door()).await?;
         steps.undo("start:guest", self.tear_down_door());
         let seccomp = prepared.seccomp.take();
-        let spec = prepared.spec.clone();
+        let mut spec = prepared.spec.clone();
+        steps.undo("start:apparmor", unconfine(context.clone(), name.clone()));
+        let wish = confine::wish(&checked.config, prepared.idmap.is_none());
+        spec.apparmor = steps.run("start:apparmor", context.apparmor.load(&name, &wish)).await?;
         let cgroup_path = spec.cgroup.path.clone();
         let cloned =
             steps.run("start:clone", async { Ok(context.keeper.start(spec, seccomp).await?) }).await?;
@@ -213,6 +217,11 @@ impl Owner {
         .map_err(|_| Error::Shutdown)??;
         Ok(logs)
     }
+}
+
+/// Takes the profile of a container that did not start out of the kernel.
+async fn unconfine(context: Arc<Context>, name: String) {
+    context.apparmor.unload(&name).await;
 }
 
 /// Ends whatever a start that failed has left, in either of its two halves.

@@ -27,6 +27,8 @@ pub struct Effective {
     pub privileged: bool,
     /// `security.nesting`.
     pub nesting: bool,
+    /// `raw.apparmor`: lines added to its profile.
+    pub raw_apparmor: String,
     /// What is said about ids.
     pub idmapping: Idmapping,
     /// What is said about system calls.
@@ -120,6 +122,7 @@ impl Effective {
             limits: read.limits()?,
             privileged: read.bool("security.privileged")?.unwrap_or(false),
             nesting: read.bool("security.nesting")?.unwrap_or(false),
+            raw_apparmor: read.value("raw.apparmor")?.unwrap_or_default().to_owned(),
             idmapping: Idmapping {
                 isolated: read.bool("security.idmap.isolated")?.unwrap_or(false),
                 base: read.parsed("security.idmap.base")?,

@@ -35,6 +35,8 @@ pub enum Grammar {
     Rlimit,
     /// Names of kernel modules between commas.
     Modules,
+    /// Rules inside an AppArmor profile.
+    RawApparmor,
     /// Lines `key = value` for LXC.
     RawLxc,
     /// Lines `both|uid|gid <host> <container>`.
@@ -76,6 +78,7 @@ impl Grammar {
             return Err("a value can't contain the character NUL".to_owned());
         }
         match self {
+            Self::RawApparmor => return super::raw_apparmor::check(value),
             Self::RawLxc => return super::parse_raw_lxc(value).map(drop).map_err(|e| e.to_string()),
             Self::RawIdmap => return RawMapping::parse(value).map(drop).map_err(|e| e.to_string()),
             Self::IdmapJson => return IdMap::from_json(value).map(drop).map_err(|e| e.to_string()),
@@ -87,7 +90,12 @@ impl Grammar {
 
     fn accepts(self, value: &str) -> bool {
         match self {
-            Self::Text | Self::RawLxc | Self::RawIdmap | Self::IdmapJson | Self::OnlyEmpty(_) => true,
+            Self::Text
+            | Self::RawApparmor
+            | Self::RawLxc
+            | Self::RawIdmap
+            | Self::IdmapJson
+            | Self::OnlyEmpty(_) => true,
             Self::Bool => is_bool(value),
             Self::Int => value.parse::<i64>().is_ok(),
             Self::Uint32 => is_number(value) && value.parse::<u32>().is_ok(),
@@ -124,6 +132,7 @@ impl Grammar {
             }
             Self::Rlimit => "a number, unlimited, or soft and hard limit such as 1000:2000".into(),
             Self::Modules => "names of kernel modules between commas".into(),
+            Self::RawApparmor => "rules of an AppArmor profile, such as deny /srv/** w,".into(),
             Self::RawLxc => "lines like key = value".into(),
             Self::RawIdmap => "lines like both 1000 1000 (the host's ids first)".into(),
             Self::IdmapJson => "an id map as JSON".into(),

@@ -115,7 +115,7 @@ pub const KEYS: &[Key] = &[
     kept("migration.incremental.memory.goal", G::Uint32, "70", Now, "Percentage of memory that has to be in sync before the last round"),
     kept("migration.incremental.memory.iterations", G::Uint32, "10", Now, "At most this many rounds"),
     kept("nvidia.runtime", G::Bool, "false", NextStart, "Pass the host's NVIDIA libraries through"),
-    kept("raw.apparmor", G::Text, "", Now, "Lines added to its AppArmor profile"),
+    key("raw.apparmor", G::RawApparmor, "", Now, "Lines added to its AppArmor profile"),
     key("raw.idmap", G::RawIdmap, "", NextStart, "Single ids of the host that it gets, such as both 1000 1000"),
     kept("raw.lxc", G::RawLxc, "", NextStart, "Lines of LXC's configuration"),
     key("raw.seccomp", G::Text, "", NextStart, "Its whole seccomp policy"),

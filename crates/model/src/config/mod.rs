@@ -10,6 +10,7 @@ mod effective;
 mod grammar;
 mod keys;
 mod limits;
+mod raw_apparmor;
 mod raw_lxc;
 pub mod server;
 #[cfg(test)]
