@@ -109,3 +109,73 @@ fn what_changed_in_between_is_not_overwritten() {
     assert_eq!(api.request("PUT", "/1.0/containers/c1", &headers, body.as_bytes()).status, 412);
     assert_eq!(d.lxc_ok(&["config", "get", "c1", "user.other"]).trim(), "change");
 }
+
+#[test]
+fn keys_and_properties_are_listed_with_what_they_take() {
+    let d = daemon!();
+    let list = d.lxc_ok(&["config", "keys", "security.devlxd", "--format", "csv"]);
+    assert!(list.starts_with("container,security.devlxd,") && list.contains("true or false"), "{list}");
+    let nic = d.lxc_ok(&["config", "keys", "nic", "--format", "csv"]);
+    assert!(nic.contains("nic,nictype,") && nic.contains("(needed)") && !nic.contains("disk,"), "{nic}");
+    assert!(d.lxc_ok(&["config", "keys"]).contains("core.https_address"));
+    assert!(d.lxc_fails(&["config", "keys", "nothing.like.it"]).contains("nothing.like.it"));
+    let all = d.api().get("/1.0/metadata/configuration").metadata();
+    let boot = &all["configs"]["instance"]["boot"]["keys"][0]["boot.autostart"];
+    assert_eq!((&boot["type"], &boot["liveupdate"]), (&"bool".into(), &"when read".into()), "{all}");
+    assert!(all["configs"]["device-disk"]["device"]["keys"].as_array().is_some_and(|keys| keys.len() > 5));
+}
+
+#[test]
+fn slips_are_understood() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1"]);
+    for (words, meant) in [
+        (["config", "set", "c1", "limits.memroy", "1GB"].as_slice(), "limits.memory"),
+        (&["config", "device", "add", "c1", "d", "dsik", "path=/x"], "disk"),
+        (&["config", "device", "add", "c1", "d", "disk", "paht=/x", "source=/tmp"], "path"),
+        (&["config", "set", "core.https_adress", ":8443"], "core.https_address"),
+    ] {
+        let refused = d.lxc_fails(words);
+        assert!(refused.contains(&format!("did you mean {meant}?")), "{words:?}: {refused}");
+    }
+    let refused = d.lxc_fails(&["config", "set", "c1", "security.nesting", "perhaps"]);
+    for part in ["security.nesting", "perhaps", "true or false"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+/// What bash offers after `words`, the last of which is being typed.
+fn completions(d: &testkit::TestDaemon, words: &[&str]) -> Vec<String> {
+    let script = d.scratch().join("completion.bash");
+    std::fs::write(&script, d.lxc_ok(&["completion", "bash"])).unwrap();
+    let mut bash = std::process::Command::new("bash");
+    let lxc = testkit::program("lxc");
+    let path = format!("{}:{}", lxc.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
+    d.configure(&mut bash).env("PATH", path);
+    bash.args(["-c", ". \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _lxc_words lxc \"${!#}\" x; printf '%s\\n' \"${COMPREPLY[@]}\""]);
+    bash.arg(script).arg("lxc").args(words);
+    let text = testkit::run(&mut bash).expect_success().text();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn shells_complete_names_keys_and_properties() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "first", "-c", "user.a=1"]);
+    assert_eq!(completions(&d, &["config", "set", "first", "limits.mem"]).first().unwrap(), "limits.memory");
+    assert!(completions(&d, &["config", "set", "first", "limits.cpu", "=", "2", "boot.auto"]).len() >= 3);
+    assert_eq!(completions(&d, &["start", "fi"]), ["first"]);
+    assert!(
+        completions(&d, &["config", "device", "add", "first", "x", ""]).contains(&"unix-char".to_owned())
+    );
+    assert_eq!(completions(&d, &["config", "device", "add", "first", "x", "disk", "reado"]), ["readonly="]);
+    assert!(
+        completions(&d, &["profile", "device", "set", "default", "root", ""]).contains(&"size".to_owned())
+    );
+    assert!(
+        completions(&d, &["launch", "busybox", "c2", "-c", "security.priv"])
+            .contains(&"security.privileged=".to_owned())
+    );
+    // What the server does not know comes from the words that never change.
+    assert!(completions(&d, &["conf"]).contains(&"config".to_owned()));
+}

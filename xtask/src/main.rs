@@ -3,6 +3,7 @@
 mod borders;
 mod licences;
 mod metadata;
+mod reference;
 mod sources;
 mod totals;
 
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
   borders        who uses whom, what only `sys` may do, sizes of files, words that must not be there
   licences       licences of all dependencies, and dependencies that must not be there
+  reference      write the reference of keys and properties in docs/ anew
   test [--unit]  run the tests and print totals; with --unit only those beside the code
 ";
 
@@ -33,6 +35,7 @@ fn run() -> Result<()> {
     match words.as_slice() {
         ["borders"] => borders::check(&root()),
         ["licences"] => licences::check(&root()),
+        ["reference"] => reference::write(&root()),
         ["test"] => totals::test(&root(), totals::Scope::Everything),
         ["test", "--unit"] => totals::test(&root(), totals::Scope::Unit),
         _ => bail!("{USAGE}"),

@@ -29,4 +29,5 @@ pub const EXTENSIONS: &[&str] = &[
     "api_filtering",
     "instances",
     "instance_get_full",
+    "metadata_configuration",
 ];

@@ -12,6 +12,7 @@ pub mod files;
 pub mod guest;
 pub mod images;
 pub mod instances;
+pub mod metadata;
 pub mod networks;
 pub mod operations;
 pub mod profiles;

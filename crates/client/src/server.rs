@@ -5,6 +5,14 @@ use api::server::{Server, ServerPut};
 use http::{HeaderMap, HeaderValue, Method, header};
 
 impl Client {
+    /// Which keys and properties of devices there are.
+    ///
+    /// # Errors
+    /// 404 from servers that do not tell.
+    pub async fn configuration(&self) -> Result<api::metadata::Configuration, Error> {
+        self.get("/1.0/metadata/configuration").await
+    }
+
     /// The server with its configuration.
     ///
     /// # Errors

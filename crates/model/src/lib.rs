@@ -11,6 +11,7 @@ pub mod idmap;
 pub mod names;
 mod nearest;
 pub mod power;
+pub mod reference;
 pub mod runtime;
 pub mod state;
 pub mod units;

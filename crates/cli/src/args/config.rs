@@ -1,5 +1,6 @@
 //! Arguments of `config`.
 
+use super::FormatArg;
 use clap::Subcommand;
 
 // `config` commands.
@@ -26,10 +27,21 @@ pub(crate) enum ConfigCommand {
         #[arg(required = true, num_args = 1..=2, value_name = "[REMOTE:][CONTAINER] KEY")]
         args: Vec<String>,
     },
+    /// List the keys of containers and of the server, and the properties of devices
+    #[command(
+        after_help = "Examples:\n  lxc config keys\n  lxc config keys limits.\n  lxc config keys nic --format csv"
+    )]
+    Keys {
+        /// Part of a name, or what the keys belong to: container, server or a type of device
+        #[arg(value_name = "[REMOTE:][PATTERN]")]
+        pattern: Option<String>,
+        #[command(flatten)]
+        format: FormatArg,
+    },
     /// Set keys
     #[command(
         arg_required_else_help = true,
-        after_help = "Examples:\n  lxc config set first limits.cpu 2\n  lxc config set first limits.cpu=2 limits.memory=256MB\n  lxc config set first user.user-data - < cloud.yaml\n  lxc config set core.https_address=[::]:8443"
+        after_help = "Examples:\n  lxc config set first limits.cpu 2\n  lxc config set first limits.cpu=2 limits.memory=256MB\n  lxc config set first user.user-data - < cloud.yaml\n  lxc config set core.https_address=[::]:8443\n\n\"lxc config keys\" lists the keys that there are."
     )]
     Set {
         /// The container, if any, then KEY=VALUE pairs or one KEY and VALUE; the value - is read from standard input

@@ -72,6 +72,13 @@ pub(crate) enum Command {
     /// Manage command aliases
     #[command(subcommand, arg_required_else_help = true)]
     Alias(AliasCommand),
+    /// Words that fit, for the scripts of completion
+    #[command(hide = true)]
+    Complete {
+        /// The words so far; the last one is being typed
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// Print a script that completes lxc commands in a shell
     Completion(CompletionArgs),
     /// Manage container and server configuration

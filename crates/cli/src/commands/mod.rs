@@ -2,6 +2,7 @@
 
 mod alias;
 mod change_state;
+mod complete;
 mod completion;
 mod config;
 mod console;
@@ -42,6 +43,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<E
     match command {
         Command::Exec(args) => return exec::run(session, args).await,
         Command::Alias(command) => alias::run(session, command)?,
+        Command::Complete { words } => complete::run(session, &words).await?,
         Command::Completion(args) => completion::run(&args)?,
         Command::Config(command) => config::run(session, command).await?,
         Command::Console(args) => console::run(session, &args).await?,

@@ -15,6 +15,7 @@ mod instances;
 mod internal;
 mod lists;
 mod logs;
+mod metadata;
 mod networks;
 mod operations;
 mod pools;

@@ -4,7 +4,7 @@
 
 use super::{
     aliases, console, events, exec, files, image_export, image_upload, images, instances, internal, logs,
-    networks, operations, pools, profiles, server, snapshots, state,
+    metadata, networks, operations, pools, profiles, server, snapshots, state,
 };
 use crate::app::App;
 use crate::listen::{Caller, Permission};
@@ -43,6 +43,7 @@ fn managed() -> Router<App> {
     Router::new()
         .route("/1.0", get(server::get).put(server::put).patch(server::patch))
         .route("/1.0/events", get(events::listen))
+        .route("/1.0/metadata/configuration", get(metadata::configuration))
         .route("/1.0/operations", get(operations::list))
         .route("/1.0/operations/{id}", get(operations::get).delete(operations::cancel))
         .route("/1.0/operations/{id}/wait", get(operations::wait))

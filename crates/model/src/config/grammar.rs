@@ -114,6 +114,16 @@ impl Grammar {
         }
     }
 
+    /// `bool`, `integer` or `string`.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int | Self::Uint32 | Self::Priority | Self::AboveFour => "integer",
+            _ => "string",
+        }
+    }
+
     /// What is allowed, to follow "use".
     #[must_use]
     pub fn allowed(self) -> String {

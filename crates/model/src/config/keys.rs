@@ -11,6 +11,21 @@ pub enum Live {
     NextStart,
     /// Whenever it is asked for; there is nothing to apply.
     WhenRead,
+    /// At once, by taking the device away and adding it anew.
+    Replaced,
+}
+
+impl Live {
+    /// In a few words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::NextStart => "next start",
+            Self::WhenRead => "when read",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 /// One key, or a family of keys with a `*` in the name.

@@ -2,6 +2,7 @@
 
 mod edit;
 mod get;
+mod keys;
 mod set;
 mod show;
 mod unset;
@@ -16,6 +17,9 @@ pub(crate) async fn run(session: &Session, command: ConfigCommand) -> anyhow::Re
         ConfigCommand::Device(command) => device::run(session, HolderKind::Container, command).await,
         ConfigCommand::Edit { name } => edit::run(session, name.as_deref().unwrap_or_default()).await,
         ConfigCommand::Get { args } => get::run(session, &args).await,
+        ConfigCommand::Keys { pattern, format } => {
+            keys::run(session, pattern.as_deref().unwrap_or_default(), format).await
+        }
         ConfigCommand::Set { args } => set::run(session, &args).await,
         ConfigCommand::Show { name, expanded } => {
             show::run(session, name.as_deref().unwrap_or_default(), expanded).await

@@ -1,0 +1,205 @@
+//! `lxc complete`: what the scripts of `lxc completion` ask when the words depend on the server.
+//!
+//! Which kind of word is wanted is decided without asking anybody ([`wanted`]); nothing is printed
+//! when it is one that the scripts know themselves, or when the server does not answer.
+
+use crate::output;
+use crate::session::Session;
+use client::Client;
+use std::collections::BTreeSet;
+
+/// A kind of word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word<'a> {
+    Container,
+    ContainerOrServerKey,
+    Profile,
+    /// A key of containers; with the sign that separates it from its value, or without.
+    Key(&'static str),
+    ServerKey,
+    DeviceType,
+    /// A property of a type of device.
+    Property(&'a str),
+    /// A property of a device that exists, in a container or a profile.
+    PropertyOf {
+        profile: bool,
+        name: &'a str,
+        device: &'a str,
+    },
+    /// A device that exists.
+    DeviceOf {
+        profile: bool,
+        name: &'a str,
+    },
+}
+
+pub(crate) async fn run(session: &Session, words: &[String]) -> anyhow::Result<()> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some((typed, before)) = words.split_last() else { return Ok(()) };
+    let before = joined(before);
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    let Some(word) = wanted(&before) else { return Ok(()) };
+    // Only one's own server is asked: a shell that waits for the network is of no help.
+    let client = session.client(&session.settings.default_remote)?;
+    let found = candidates(&client, word).await.unwrap_or_default();
+    let lines: String =
+        found.iter().filter(|word| word.starts_with(typed)).map(|word| format!("{word}\n")).collect();
+    Ok(output::print(&lines)?)
+}
+
+/// Bash cuts `key=value` into three words.
+fn joined(words: &[&str]) -> Vec<String> {
+    let mut joined: Vec<String> = Vec::new();
+    let mut open = false;
+    for word in words {
+        match joined.last_mut() {
+            Some(last) if *word == "=" || open => last.push_str(word),
+            _ => joined.push((*word).to_owned()),
+        }
+        open = *word == "=";
+    }
+    joined
+}
+
+/// What fits behind these words.
+fn wanted<'a>(before: &[&'a str]) -> Option<Word<'a>> {
+    let plain: Vec<&str> = before.iter().copied().filter(|word| !word.starts_with('-')).collect();
+    if let (["launch" | "init" | "copy" | "cp", ..], Some(&("-c" | "--config"))) = (&plain[..], before.last())
+    {
+        return Some(Word::Key("="));
+    }
+    if before.last().is_some_and(|word| word.starts_with('-')) {
+        return None;
+    }
+    match plain[..] {
+        ["config", "get" | "set" | "unset"] => Some(Word::ContainerOrServerKey),
+        ["config", "get" | "unset", _] => Some(Word::Key("")),
+        ["config", "set", name, ..] if name.contains('.') => Some(Word::ServerKey),
+        ["config", "set", _, ref rest @ ..] if key_comes_next(rest) => Some(Word::Key("")),
+        ["config", "show" | "edit"] => Some(Word::Container),
+        ["profile", "get" | "unset", _] => Some(Word::Key("")),
+        ["profile", "set", _, ref rest @ ..] if key_comes_next(rest) => Some(Word::Key("")),
+        ["profile", "show" | "edit" | "delete" | "rename" | "get" | "set" | "unset"] => Some(Word::Profile),
+        ["profile", "add" | "assign" | "apply" | "remove"] => Some(Word::Container),
+        ["profile", "add" | "assign" | "apply" | "remove", _] => Some(Word::Profile),
+        [holder @ ("config" | "profile"), "device", ref rest @ ..] => device(holder == "profile", rest),
+        ["start" | "stop" | "restart" | "pause" | "delete" | "rm", ..] => Some(Word::Container),
+        ["exec" | "console" | "info" | "move" | "mv" | "copy" | "cp" | "rename"] => Some(Word::Container),
+        _ => None,
+    }
+}
+
+/// After a key without `=` comes its value; pairs may be many.
+fn key_comes_next(pairs: &[&str]) -> bool {
+    pairs.iter().all(|pair| pair.contains('='))
+}
+
+fn device<'a>(profile: bool, words: &[&'a str]) -> Option<Word<'a>> {
+    match *words {
+        ["add" | "get" | "list" | "ls" | "override" | "remove" | "rm" | "set" | "show" | "unset"] => {
+            Some(if profile { Word::Profile } else { Word::Container })
+        }
+        ["add", _, _] => Some(Word::DeviceType),
+        ["add", _, _, kind, ref pairs @ ..] if key_comes_next(pairs) => Some(Word::Property(kind)),
+        ["get" | "remove" | "rm" | "set" | "unset" | "override", name] => {
+            Some(Word::DeviceOf { profile, name })
+        }
+        ["get" | "unset", name, device] => Some(Word::PropertyOf { profile, name, device }),
+        ["set" | "override", name, device, ref pairs @ ..] if key_comes_next(pairs) => {
+            Some(Word::PropertyOf { profile, name, device })
+        }
+        _ => None,
+    }
+}
+
+async fn candidates(client: &Client, word: Word<'_>) -> Result<BTreeSet<String>, client::Error> {
+    Ok(match word {
+        Word::Container => names(client).await?,
+        Word::Profile => client.profiles().await?.into_iter().map(|profile| profile.name).collect(),
+        Word::ContainerOrServerKey => {
+            let mut words = names(client).await?;
+            words.extend(keys(client, "server", "").await?);
+            words
+        }
+        Word::Key(sign) => keys(client, "instance", sign).await?,
+        Word::ServerKey => keys(client, "server", "").await?,
+        Word::DeviceType => {
+            let all = client.configuration().await?;
+            all.configs
+                .keys()
+                .filter_map(|entity| entity.strip_prefix("device-"))
+                .map(str::to_owned)
+                .collect()
+        }
+        Word::Property(kind) => keys(client, &format!("device-{kind}"), "=").await?,
+        Word::DeviceOf { profile, name } => devices(client, profile, name).await?.into_keys().collect(),
+        Word::PropertyOf { profile, name, device } => {
+            let devices = devices(client, profile, name).await?;
+            let kind = devices.get(device).and_then(|device| device.get("type"));
+            keys(client, &format!("device-{}", kind.map_or("", String::as_str)), "").await?
+        }
+    })
+}
+
+async fn names(client: &Client) -> Result<BTreeSet<String>, client::Error> {
+    Ok(client.containers().await?.into_iter().map(|container| container.name).collect())
+}
+
+async fn devices(client: &Client, profile: bool, name: &str) -> Result<api::Devices, client::Error> {
+    if profile {
+        return Ok(client.profile(name).await?.value.devices);
+    }
+    Ok(client.container(name).await?.value.expanded_devices)
+}
+
+/// Keys that people set; of a family the part that is always the same.
+async fn keys(client: &Client, entity: &str, sign: &str) -> Result<BTreeSet<String>, client::Error> {
+    let all = client.configuration().await?;
+    let set = all.rows().filter(|(of, key, about)| *of == entity && (sign.is_empty() || !own(key, about)));
+    Ok(set
+        .map(|(_, key, _)| match key.split_once('*') {
+            Some((family, _)) => family.to_owned(),
+            None => format!("{key}{sign}"),
+        })
+        .collect())
+}
+
+/// A key that nobody sets at creation.
+fn own(key: &str, about: &api::metadata::Key) -> bool {
+    !about.scope.is_empty() || key.starts_with("volatile.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_where() {
+        let fits = |text: &'static str| {
+            let words: Vec<&'static str> = text.split_whitespace().collect();
+            wanted(&words)
+        };
+        assert_eq!(fits("config set"), Some(Word::ContainerOrServerKey));
+        assert_eq!(fits("config set c1"), Some(Word::Key("")));
+        assert_eq!(fits("config set c1 limits.cpu"), None, "its value comes next");
+        assert_eq!(fits("config set c1 limits.cpu=2"), Some(Word::Key("")));
+        assert_eq!(fits("--quiet config get c1"), Some(Word::Key("")));
+        assert_eq!(fits("profile set default"), Some(Word::Key("")));
+        assert_eq!(fits("launch busybox c1 -c"), Some(Word::Key("=")));
+        assert_eq!(fits("launch busybox"), None);
+        assert_eq!(fits("config device add c1 eth0"), Some(Word::DeviceType));
+        assert_eq!(fits("config device add c1 eth0 nic"), Some(Word::Property("nic")));
+        assert_eq!(fits("config device add c1 eth0 nic nictype=p2p"), Some(Word::Property("nic")));
+        let of = Word::PropertyOf { profile: true, name: "p", device: "root" };
+        assert_eq!(fits("profile device set p root"), Some(of));
+        assert_eq!(fits("config device remove c1"), Some(Word::DeviceOf { profile: false, name: "c1" }));
+        assert_eq!(fits("start c1"), Some(Word::Container));
+        assert_eq!(fits("image list"), None);
+    }
+
+    #[test]
+    fn what_bash_has_cut_is_whole_again() {
+        let words = ["config", "set", "c1", "limits.cpu", "=", "2", "limits.memory", "="];
+        assert_eq!(joined(&words), ["config", "set", "c1", "limits.cpu=2", "limits.memory="]);
+    }
+}
