@@ -17,7 +17,7 @@ base=$out/debian-12.squashfs
 squashfs=$out/debian-12-services.squashfs
 stamp=$out/debian-12-services.made-by
 packages="cron openssh-server openssh-client netcat-openbsd squashfs-tools squashfuse fuse3 fuse-overlayfs \
-sshfs uidmap podman docker.io nftables iptables systemd-container kmod acl curl python3-minimal procps"
+sshfs uidmap podman docker.io nftables iptables systemd-container dnsmasq-base kmod acl curl python3-minimal procps"
 
 self=$(sha256sum "$0" | cut -d' ' -f1)
 if [ -s "$squashfs" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$self" ]; then

@@ -22,6 +22,7 @@ mod inside;
 mod launch;
 mod life;
 mod limits;
+mod nested;
 mod network;
 mod profiles;
 mod survive;
