@@ -74,6 +74,10 @@ pub enum Error {
     #[error("{description} is being given up because the daemon stops", description = "The request")]
     Shutdown,
 
+    #[error("No room on the disk mounted at {} ({free} of {size} MiB are free): make room on it and try again", disk.display())]
+    DiskFull { disk: PathBuf, free: u64, size: u64, source: Box<Error> },
+    #[error("Cannot write the file {path}")]
+    Write { path: String, source: std::io::Error },
     #[error("Failed at {step:?} of {subject:?}")]
     Step { step: &'static str, subject: String, source: Box<Error> },
     #[error("Failed to {doing} {}", path.display())]
@@ -195,7 +199,7 @@ impl Error {
             | Self::DiskLimits { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::Shutdown => Kind::Unavailable,
-            Self::Step { source, .. } => source.kind(),
+            Self::Step { source, .. } | Self::DiskFull { source, .. } => source.kind(),
             Self::File(error) => match error.errno() {
                 Some(errno) if errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::NotFound,
                 _ => Kind::Internal,

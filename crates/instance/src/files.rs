@@ -62,7 +62,8 @@ async fn put_to(server: &mut FileServer, request: FileRequest) -> Answer {
             (Some(reply), fd)
         }
         FileRequest::Put { path, append, uid, gid, mode } => {
-            (None, Some(server.put(&path, append, Ownership { uid, gid, mode }).await?))
+            let (reply, fd) = server.put(&path, append, Ownership { uid, gid, mode }).await?;
+            (Some(reply), Some(fd))
         }
         FileRequest::MakeDir { path, uid, gid, mode } => {
             (Some(server.make_dir(&path, Ownership { uid, gid, mode }).await?), None)
@@ -73,6 +74,14 @@ async fn put_to(server: &mut FileServer, request: FileRequest) -> Answer {
         }
         FileRequest::Remove { path } => (Some(server.remove(&path).await?), None),
     })
+}
+
+/// A file that was opened for writing.
+pub struct Put {
+    /// Its content.
+    pub file: File,
+    /// It was not there before.
+    pub is_new: bool,
 }
 
 /// The files of one container. Paths are absolute and mean what they mean inside. Cheap to clone.
@@ -107,10 +116,13 @@ impl Files {
     ///
     /// # Errors
     /// A directory is in the way; the parent is missing.
-    pub async fn put(&self, path: &str, append: bool, owner: Ownership) -> Result<File, Error> {
+    pub async fn put(&self, path: &str, append: bool, owner: Ownership) -> Result<Put, Error> {
         let Ownership { uid, gid, mode } = owner;
         let request = FileRequest::Put { path: path.to_owned(), append, uid, gid, mode };
-        self.ask(request).await?.1.map(File::from).ok_or(Error::File(FileError::Answer))
+        match self.ask(request).await? {
+            (Some(reply), Some(fd)) => Ok(Put { file: File::from(fd), is_new: reply.is_new }),
+            _ => Err(Error::File(FileError::Answer)),
+        }
     }
 
     /// Makes a directory.

@@ -9,6 +9,7 @@ mod catalog;
 mod compose;
 mod devices;
 mod error;
+mod full_disk;
 mod host;
 mod journal;
 mod limits;

@@ -34,6 +34,11 @@ impl Var {
         Ok(var)
     }
 
+    /// Directories on every disk that the daemon's own files may be on.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        vec![self.root.clone(), self.root.join("database"), self.images(), self.logs.clone()]
+    }
+
     /// The directory itself.
     pub(crate) fn root(&self) -> &Path {
         &self.root

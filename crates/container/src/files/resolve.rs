@@ -109,7 +109,7 @@ pub(super) fn owner(
 /// What `fstat` says, in the protocol's words.
 pub(super) fn describe(stat: &Stat, kind: FileKind) -> FileReply {
     let size = if kind == FileKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
-    FileReply { kind, uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777, size }
+    FileReply { kind, uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777, size, is_new: false }
 }
 
 /// The kind of something that can neither be read nor written from outside.

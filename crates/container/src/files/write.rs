@@ -3,7 +3,7 @@
 use super::Answer;
 use super::resolve::{Root, chown_failed, describe, missing_parent, owner, unusable};
 use crate::Error;
-use model::runtime::protocol::FileKind;
+use model::runtime::protocol::{FileKind, FileReply};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::fs::{fchmod, fchown, fstat, ftruncate, statat, unlinkat};
 use rustix::io::Errno;
@@ -58,7 +58,7 @@ pub(super) fn put(
         ftruncate(&file, 0).map_err(failed)?;
     }
     let stat = fstat(&file).map_err(failed)?;
-    Ok((describe(&stat, FileKind::File), Some(file)))
+    Ok((FileReply { is_new, ..describe(&stat, FileKind::File) }, Some(file)))
 }
 
 /// Removes a file that was made for a request that then failed, if its name still means it. That it

@@ -191,8 +191,18 @@ pub(crate) async fn post(
     match wanted {
         Wanted::File { append } => {
             let (first, complete) = receive(&mut body, SMALL).await?;
-            let file = files.put(&path, append, owner).await?;
-            write(file, first, (!complete).then_some(body), &path).await?;
+            let put = files.put(&path, append, owner).await.map_err(|error| instances.explain(error))?;
+            let written = write(put.file, first, (!complete).then_some(body), &path).await;
+            if let Err(failed) = written {
+                if put.is_new {
+                    // Half a file is worse than none. That it cannot be removed is the smaller news.
+                    let _ = files.remove(&path).await;
+                }
+                return Err(match failed {
+                    Interrupted::Disk(error) => instances.explain(error).into(),
+                    Interrupted::Client(refusal) => refusal,
+                });
+            }
         }
         Wanted::Directory => files.make_dir(&path, owner).await?,
         Wanted::Symlink => {
@@ -235,8 +245,17 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
     Ok(None)
 }
 
+/// Why a file is not there as a whole.
+#[derive(Debug)]
+enum Interrupted {
+    /// The container's file system said no.
+    Disk(instance::Error),
+    /// The rest did not arrive.
+    Client(Refusal),
+}
+
 /// Writes what has arrived, and then the rest as it arrives.
-async fn write(mut file: File, first: Vec<Bytes>, rest: Option<Body>, path: &str) -> Result<(), Refusal> {
+async fn write(mut file: File, first: Vec<Bytes>, rest: Option<Body>, path: &str) -> Result<(), Interrupted> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(AHEAD);
     let writing = tokio::task::spawn_blocking(move || {
         for piece in first {
@@ -258,15 +277,15 @@ async fn write(mut file: File, first: Vec<Bytes>, rest: Option<Body>, path: &str
                 }
                 Ok(None) => break,
                 Err(refusal) => {
-                    arrived = Err(refusal);
+                    arrived = Err(Interrupted::Client(refusal));
                     break;
                 }
             }
         }
     }
     drop(sender);
-    let written = writing.await.map_err(Refusal::unexpected)?;
-    written.map_err(|error| Refusal::internal(format!("Cannot write the file {path}: {error}")))?;
+    let written = writing.await.map_err(|error| Interrupted::Client(Refusal::unexpected(error)))?;
+    written.map_err(|source| Interrupted::Disk(instance::Error::Write { path: path.to_owned(), source }))?;
     arrived
 }
 

@@ -76,9 +76,32 @@ pub enum UnpackError {
         /// What the program said.
         source: Box<tools::unsquashfs::UnsquashfsError>,
     },
+    /// It would not leave enough of the disk for others.
+    #[error("the image has more than the {bytes} bytes that can be used on the disk of {}", dest.display())]
+    NoRoom {
+        /// What would have been made.
+        dest: PathBuf,
+        /// What can be used.
+        bytes: u64,
+        /// What the system says of a full disk.
+        source: io::Error,
+    },
     /// The caller went away.
     #[error("unpacking was given up")]
     GivenUp,
+}
+
+impl UnpackError {
+    /// The archive becomes more than was allowed.
+    pub(super) fn is_too_large(&self) -> bool {
+        match self {
+            Self::Archive { source, .. } => matches!(source, ArchiveError::TooLarge { .. }),
+            Self::Squashfs { source, .. } => {
+                matches!(**source, tools::unsquashfs::UnsquashfsError::TooLarge(_))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What is wrong with a member. Reads as the end of the sentence "member x …".

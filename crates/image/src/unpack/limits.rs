@@ -9,7 +9,7 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Members.
     pub entries: u64,
-    /// Bytes that must stay free on the file system it is unpacked to.
+    /// Bytes that must stay free on the file system it is unpacked to, or a twentieth of a small one.
     pub keep_free: u64,
 }
 
@@ -17,6 +17,15 @@ impl Default for Limits {
     /// 64 GiB, files of up to 1 TiB with their holes, a million members, 256 MiB kept free.
     fn default() -> Self {
         Self { total_bytes: 64 << 30, file_bytes: 1 << 40, entries: 1_000_000, keep_free: 256 << 20 }
+    }
+}
+
+impl Limits {
+    /// The same on a file system of `size` bytes of which `free` are free.
+    pub(super) fn on_disk(self, size: u64, free: u64) -> Self {
+        // On a small disk, what is kept free elsewhere would be most of it.
+        let usable = free.saturating_sub(self.keep_free.min(size / 20));
+        Self { total_bytes: self.total_bytes.min(usable), ..self }
     }
 }
 
@@ -47,5 +56,22 @@ impl Budget {
     /// Counts bytes written. The stream has its own bound, so there is none here.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_left_alone() {
+        let bytes =
+            |size: u64, free: u64| Limits::default().on_disk(size << 20, free << 20).total_bytes >> 20;
+        assert_eq!(bytes(100_000, 50_000), 50_000 - 256);
+        assert_eq!(bytes(100_000, 200), 0);
+        assert_eq!(bytes(1_000_000_000, 900_000_000), 64 << 10);
+        // A small one can be used nearly up.
+        assert_eq!(bytes(100, 20), 15);
+        assert_eq!(bytes(100, 4), 0);
     }
 }

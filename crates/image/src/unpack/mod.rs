@@ -60,9 +60,25 @@ pub struct Unpacked {
 /// # Errors
 /// [`UnpackError`]; `dest` does not exist then.
 pub async fn unpack(files: ImageFiles, dest: PathBuf, limits: Limits) -> Result<Unpacked, UnpackError> {
+    let wanted = limits.total_bytes;
+    let parent = dest.parent().map_or_else(|| dest.clone(), Path::to_owned);
+    let limits = blocking(move || within_free_space(limits, &parent)).await??;
+    let unpacked = unpack_within(files, dest.clone(), limits).await;
+    // The bound that was passed was the disk's.
+    unpacked.map_err(|error| match error {
+        error if error.is_too_large() && limits.total_bytes < wanted => UnpackError::NoRoom {
+            dest,
+            bytes: limits.total_bytes,
+            source: io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error()),
+        },
+        error => error,
+    })
+}
+
+async fn unpack_within(files: ImageFiles, dest: PathBuf, limits: Limits) -> Result<Unpacked, UnpackError> {
     let given_up = GivenUp(Arc::new(AtomicBool::new(false)));
     let (target, flag, archives) = (dest.clone(), given_up.0.clone(), files.clone());
-    let (mut destination, mut unpacked, limits) =
+    let (mut destination, mut unpacked) =
         blocking(move || unpack_tarballs(&archives, &target, limits, &flag)).await??;
     if let Some(rootfs) = &files.rootfs
         && format_of(rootfs)? == Format::Squashfs
@@ -135,15 +151,14 @@ fn format_of(file: &Path) -> Result<Format, UnpackError> {
     Format::of_file(file).map_err(|source| UnpackError::Format { file: file.to_owned(), source })
 }
 
-/// Everything but a squashfs. Returns the bounds that are left as well.
+/// Everything but a squashfs.
 fn unpack_tarballs(
     files: &ImageFiles,
     dest: &Path,
     limits: Limits,
     given_up: &AtomicBool,
-) -> Result<(Destination, Unpacked, Limits), UnpackError> {
+) -> Result<(Destination, Unpacked), UnpackError> {
     let destination = Destination::make(dest.to_owned())?;
-    let limits = within_free_space(limits, dest)?;
     let mut budget = Budget::new(limits);
     let shape = if files.rootfs.is_some() { Shape::Metadata } else { Shape::Unified };
     unpack_tarball(shape, &files.metadata, dest, &limits, &mut budget, given_up)?;
@@ -159,7 +174,7 @@ fn unpack_tarballs(
         return Err(UnpackError::NoRootfs { file: files.metadata.clone() });
     }
     let unpacked = Unpacked { metadata, entries: budget.entries, bytes: budget.bytes };
-    Ok((destination, unpacked, limits))
+    Ok((destination, unpacked))
 }
 
 fn unpack_tarball(
@@ -182,8 +197,8 @@ fn unpack_tarball(
 /// What an archive becomes must fit, and leave room for others.
 fn within_free_space(limits: Limits, dest: &Path) -> Result<Limits, UnpackError> {
     let space = statvfs(dest).map_err(|errno| prepare("ask for the free space of", dest, errno.into()))?;
-    let free = space.f_bavail.saturating_mul(space.f_frsize).saturating_sub(limits.keep_free);
-    Ok(Limits { total_bytes: limits.total_bytes.min(free), ..limits })
+    let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
+    Ok(limits.on_disk(bytes(space.f_blocks), bytes(space.f_bavail)))
 }
 
 fn read_metadata(dest: &Path) -> Result<Metadata, UnpackError> {

@@ -3,6 +3,7 @@
 use super::Images;
 use super::upload::{Received, Upload};
 use crate::catalog::Stamp;
+use crate::full_disk::explained;
 use crate::journal::{self, Entry as Journal};
 use crate::steps::Steps;
 use crate::var::Var;
@@ -40,7 +41,9 @@ impl Images {
     /// Checks and keeps an upload; the outcome is `{fingerprint, size}`.
     pub fn import(&self, upload: Upload, description: Description) -> Work {
         let images = self.clone();
-        Box::pin(async move { images.keep(upload, description).await.map(Some) })
+        let places = self.var.places();
+        let keep = Box::pin(async move { images.keep(upload, description).await.map(Some) });
+        explained(keep, || places)
     }
 
     async fn keep(

@@ -1,7 +1,7 @@
 //! Bytes that come in, hashed while they are written; a directory that is gone when nobody keeps it.
 
-use crate::Error;
 use crate::var::Var;
+use crate::{Error, full_disk};
 use bytes::Bytes;
 use image::fingerprint::Hasher;
 use std::io::Write as _;
@@ -49,7 +49,7 @@ pub(super) struct Received {
 impl Upload {
     pub(super) fn new(var: &Var) -> Result<Self, Error> {
         let dir = var.images().join(format!("{PREFIX}{}", uuid::Uuid::new_v4()));
-        crate::var::directory(&dir, 0o700)?;
+        crate::var::directory(&dir, 0o700).map_err(|error| full_disk::explain(error, [var.images()]))?;
         Ok(Self { dir, state: Arc::default() })
     }
 
@@ -122,7 +122,8 @@ impl Upload {
     ) -> Result<T, Error> {
         let state = self.state.clone();
         let work = move || work(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(work).await.map_err(|_| Error::Shutdown)?
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| Error::Shutdown)?;
+        done.map_err(|error| full_disk::explain(error, [self.dir.clone()]))
     }
 }
 

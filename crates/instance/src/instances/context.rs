@@ -3,6 +3,7 @@
 use super::registry::Registry;
 use crate::apparmor::Apparmor;
 use crate::exec::Sessions;
+use crate::full_disk;
 use crate::guest::Door;
 use crate::images::Images;
 use crate::keeper::Keeper;
@@ -13,7 +14,10 @@ use crate::pools::Pools;
 use crate::profiles::Catalog;
 use crate::seccomp::Filters;
 use crate::var::Var;
+use crate::{Error, Work};
 use api::events::Lifecycle;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use store::Store;
 use tokio::sync::mpsc::UnboundedSender;
@@ -43,6 +47,24 @@ impl Context {
     /// Tells listeners that something happened to a container.
     pub(crate) fn tell(&self, action: &str, name: &str) {
         self.tell_more(action, name, None);
+    }
+
+    /// Says which disk is full, if that is what went wrong.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        full_disk::explain(error, self.places())
+    }
+
+    /// The same for what is done in the background.
+    pub(crate) fn explained(self: &Arc<Self>, work: Work) -> Work {
+        let context = self.clone();
+        full_disk::explained(work, move || context.places())
+    }
+
+    /// Directories on every disk that a verb can fill.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        let mut places = self.var.places();
+        places.extend(self.pools.all_usable().iter().map(|pool| pool.path().to_owned()));
+        places
     }
 
     /// Random bytes for names and addresses.

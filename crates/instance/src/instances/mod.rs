@@ -43,7 +43,7 @@ pub(crate) use registry::{Entry, Registry};
 
 use crate::exec::ExecPlan;
 use crate::files::{FileQueue, Files};
-use crate::{Error, Progress, Work};
+use crate::{Error, Progress, Work, full_disk};
 use api::instances::{Instance, InstanceFull, InstancePatch, InstancePut, InstancesPost, StatePut};
 use api::state::State;
 use context::Context;
@@ -122,7 +122,9 @@ impl Instances {
     /// Anything wrong with the request; the name is taken; no such image or profile.
     #[allow(clippy::unused_async)] // images will be looked up elsewhere
     pub async fn create(&self, post: InstancesPost, progress: Progress) -> Result<Creation, Error> {
-        create::create(&self.context, post, progress)
+        let mut creation = create::create(&self.context, post, progress)?;
+        creation.work = self.context.explained(creation.work);
+        Ok(creation)
     }
 
     /// Replaces what can be changed.
@@ -133,10 +135,10 @@ impl Instances {
     pub async fn update(&self, name: &str, put: InstancePut) -> Result<Work, Error> {
         let entry = self.context.registry.get(name)?;
         update::check(&self.context, &put)?;
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::Update { put: Box::new(put), reply }).await?;
             Ok(None)
-        }))
+        })))
     }
 
     /// Changes what is given.
@@ -145,7 +147,8 @@ impl Instances {
     /// As for `update`.
     pub async fn patch(&self, name: &str, patch: InstancePatch) -> Result<(), Error> {
         let entry = self.context.registry.get(name)?;
-        entry.ask(|reply| Request::Patch { patch: Box::new(patch), reply }).await
+        let patched = entry.ask(|reply| Request::Patch { patch: Box::new(patch), reply }).await;
+        patched.map_err(|error| self.context.explain(error))
     }
 
     /// Gives a stopped container another name.
@@ -159,10 +162,10 @@ impl Instances {
         // Held only for this look: the owner reserves it for good.
         drop(self.context.registry.reserve(new.as_str())?);
         allowed(&entry, Action::Rename)?;
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::Rename { name: new, reply }).await?;
             Ok(None)
-        }))
+        })))
     }
 
     /// Removes a stopped container and all that belongs to it.
@@ -173,10 +176,10 @@ impl Instances {
     pub async fn delete(&self, name: &str) -> Result<Work, Error> {
         let entry = self.context.registry.get(name)?;
         allowed(&entry, Action::Delete)?;
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::Delete { reply }).await?;
             Ok(None)
-        }))
+        })))
     }
 
     /// Start, stop, restart, freeze, unfreeze.
@@ -223,7 +226,7 @@ impl Instances {
             }
             Ok(None)
         });
-        Ok(StateChange { description, work })
+        Ok(StateChange { description, work: self.context.explained(work) })
     }
 
     /// Checks that a program can be run; [`ExecPlan::start`] runs it.
@@ -275,6 +278,12 @@ impl Instances {
             (None, false) => None,
         };
         Ok((Rootfs { path, idmapped, read_only: false }, idmap))
+    }
+
+    /// What went wrong with a file of a container, with the disk named if it is full.
+    #[must_use]
+    pub fn explain(&self, error: Error) -> Error {
+        full_disk::explain_inside(error, self.context.places())
     }
 
     /// Attaches to the console.

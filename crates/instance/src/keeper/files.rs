@@ -98,10 +98,16 @@ impl FileServer {
     ///
     /// # Errors
     /// [`FileError::Failed`] for a directory, a missing parent, an id that is not mapped.
-    pub async fn put(&mut self, path: &str, append: bool, owner: Owner) -> Result<OwnedFd, FileError> {
+    pub async fn put(
+        &mut self,
+        path: &str,
+        append: bool,
+        owner: Owner,
+    ) -> Result<(FileReply, OwnedFd), FileError> {
         let Owner { uid, gid, mode } = owner;
         let request = FileRequest::Put { path: path.to_owned(), append, uid, gid, mode };
-        self.ask(&request).await?.1.ok_or(FileError::Answer)
+        let (reply, fd) = self.ask(&request).await?;
+        Ok((reply, fd.ok_or(FileError::Answer)?))
     }
 
     /// Makes a directory; one that is there gets owner and mode.

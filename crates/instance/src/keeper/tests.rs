@@ -240,7 +240,14 @@ async fn files_are_asked_for_one_by_one() {
     let (ours, theirs) = sys::seqpacket::pair(MAX_PACKET).unwrap();
     std::thread::spawn(move || {
         let mut buffer = vec![0; MAX_PACKET];
-        let directory = FileReply { kind: FileKind::Directory(None), uid: 0, gid: 0, mode: 0o755, size: 0 };
+        let directory = FileReply {
+            kind: FileKind::Directory(None),
+            uid: 0,
+            gid: 0,
+            mode: 0o755,
+            size: 0,
+            is_new: false,
+        };
         let failure = Failure { step: "remove /x".into(), reason: "it is not there".into(), errno: Some(2) };
         for (result, fd) in [(Ok(directory), Some("[\"a\",\"b\"]")), (Err(failure), None)] {
             sys::scm::recv(theirs.as_fd(), &mut buffer).unwrap();

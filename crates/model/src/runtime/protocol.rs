@@ -327,6 +327,9 @@ pub struct FileReply {
     pub mode: u32,
     /// Size in bytes of a regular file.
     pub size: u64,
+    /// To `Put`: the file was not there before.
+    #[serde(default)]
+    pub is_new: bool,
 }
 
 /// Kinds of files that can be read and written from outside.

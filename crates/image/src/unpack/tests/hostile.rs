@@ -206,15 +206,6 @@ fn compressed_bombs_end_at_the_bound() {
 }
 
 #[test]
-fn a_disk_that_is_nearly_full_is_left_alone() {
-    let place = Place::new();
-    let image = place.write("image.tar", &Tar::image().file("rootfs/a", b"x").bytes());
-    let limits = Limits { keep_free: u64::MAX, ..Limits::default() };
-    assert!(place.unpack_with(image, None, limits).is_err());
-    assert!(!place.path("dest").exists());
-}
-
-#[test]
 fn incomplete_images() {
     let place = Place::new();
     let unpack = |tar: Tar| {
