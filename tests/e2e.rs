@@ -10,6 +10,7 @@ mod configuration;
 mod crash;
 mod debian;
 mod debian_client;
+mod disk_limits;
 mod events;
 mod exec;
 mod files;

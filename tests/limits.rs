@@ -22,7 +22,7 @@ fn allowed(d: &TestDaemon, container: &str) -> String {
 }
 
 /// The file of a container's control group, wherever its controller is.
-fn group(d: &TestDaemon, container: &str, names: &[&str]) -> Option<String> {
+pub(crate) fn group(d: &TestDaemon, container: &str, names: &[&str]) -> Option<String> {
     let pid = d.init_pid(container).to_string();
     let mut cat = d.inside("cat");
     let groups = testkit::run(cat.arg(format!("/proc/{pid}/cgroup"))).expect_success().text();
