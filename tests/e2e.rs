@@ -26,6 +26,7 @@ mod life;
 mod limits;
 mod nested;
 mod network;
+mod nics;
 mod profiles;
 mod services;
 mod survive;

@@ -99,6 +99,15 @@ pub enum Error {
     )]
     MissingSource { device: String, path: String },
 
+    #[error(
+        "Missing parent '{parent}' for nic '{device}'; create the network or the interface, or give the device another parent"
+    )]
+    MissingParent { device: String, parent: String },
+    #[error("The interface {parent:?} has no virtual functions; use a card with SR-IOV, or nictype=macvlan")]
+    NoFunctions { parent: String },
+    #[error("All virtual functions of {parent:?} are in use; stop a container that has one")]
+    FunctionsInUse { parent: String },
+
     #[error(transparent)]
     Expanded(model::expand::ExpandedError),
     #[error(transparent)]
@@ -197,6 +206,9 @@ impl Error {
             | Self::Limit { .. }
             | Self::NoProcessors { .. }
             | Self::DiskLimits { .. }
+            | Self::MissingParent { .. }
+            | Self::NoFunctions { .. }
+            | Self::FunctionsInUse { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::Shutdown => Kind::Unavailable,
             Self::Step { source, .. } | Self::DiskFull { source, .. } => source.kind(),

@@ -9,7 +9,9 @@ use api::networks::{Lease, Network, NetworksPost};
 use api::{Config, instances::Instance};
 use model::names::{InstanceName, NetworkName};
 use network::interfaces::{HostKind, Interface};
-use network::{Bridge, BridgeConfig, Host, InterfaceName, Plug, Reservation};
+use network::{
+    Bridge, BridgeConfig, Host, Inside, InterfaceName, Lent, Limits, MacAddress, Plug, Reservation,
+};
 use std::os::fd::BorrowedFd;
 use store::Store;
 use store::networks::Network as Record;
@@ -287,18 +289,97 @@ impl Networks {
         }
     }
 
-    /// Gives a container that is being started one of its interfaces.
-    pub(crate) async fn plug(&self, plan: &nic::Plan, netns: BorrowedFd<'_>) -> Result<(), Error> {
-        let random = u32::from_le_bytes(crate::random::bytes());
+    /// Gives a container one end of a pair; the other end joins the bridge, if there is one.
+    pub(crate) async fn plug(
+        &self,
+        plan: &nic::Plan,
+        host_name: &InterfaceName,
+        bridge: Option<&InterfaceName>,
+        netns: BorrowedFd<'_>,
+    ) -> Result<(), Error> {
         let plug = Plug {
-            host_name: plan.host_name.clone().unwrap_or_else(|| InterfaceName::veth(random)),
-            bridge: plan.bridge.clone(),
+            host_name: host_name.clone(),
+            bridge: bridge.cloned(),
             inside_name: plan.inside.clone(),
-            hwaddr: plan.hwaddr,
+            hwaddr: plan.hwaddr.unwrap_or_else(|| MacAddress::generate(crate::random::bytes())),
             mtu: plan.mtu,
             netns,
         };
         self.kernel.plug(plug).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Deletes an interface of the host. False when it was gone already.
+    pub(crate) async fn unplug(&self, host_name: &InterfaceName) -> Result<bool, Error> {
+        self.kernel.unplug(host_name).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Makes the bounds of the host's end of a pair exactly these.
+    pub(crate) async fn limit(&self, host_name: &InterfaceName, limits: Limits) -> Result<(), Error> {
+        self.kernel.limit(host_name, limits).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Removes what the bounds of a host's end that is gone have left.
+    pub(crate) async fn forget_limits(&self, host_name: &InterfaceName) -> Result<(), Error> {
+        self.kernel.forget_limits(host_name).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// What an interface of the host is like.
+    pub(crate) async fn look(&self, name: &InterfaceName) -> Result<Lent, Error> {
+        self.kernel.look(name).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// The interface of a VLAN on top of another; true: it was made just now.
+    pub(crate) async fn vlan(
+        &self,
+        parent: &InterfaceName,
+        id: u16,
+        name: &InterfaceName,
+    ) -> Result<bool, Error> {
+        self.kernel.vlan(parent, id, name).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Makes a container an interface of its own on top of one of the host's.
+    pub(crate) async fn macvlan(&self, parent: &InterfaceName, inside: Inside<'_>) -> Result<(), Error> {
+        self.kernel.macvlan(parent, inside).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Moves an interface of the host into a container.
+    pub(crate) async fn lend(&self, parent: &InterfaceName, inside: Inside<'_>) -> Result<(), Error> {
+        self.kernel.lend(parent, inside).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Moves an interface that was lent back to the host; false: it is not there.
+    pub(crate) async fn take_back(
+        &self,
+        netns: BorrowedFd<'_>,
+        name: &InterfaceName,
+        before: Lent,
+    ) -> Result<bool, Error> {
+        self.kernel.take_back(netns, name, before).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Puts an interface that came back by itself in its place; false: it is not there.
+    pub(crate) async fn restore(
+        &self,
+        before: Lent,
+        inside_hwaddr: Option<MacAddress>,
+    ) -> Result<bool, Error> {
+        self.kernel.restore(before, inside_hwaddr).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Switches an interface inside a container on.
+    pub(crate) async fn switch_on(&self, netns: BorrowedFd<'_>, name: &InterfaceName) -> Result<(), Error> {
+        self.kernel.switch_on(netns, name).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// Deletes an interface inside a container; false when it was gone already.
+    pub(crate) async fn delete_inside(
+        &self,
+        netns: BorrowedFd<'_>,
+        name: &InterfaceName,
+        hwaddr: MacAddress,
+    ) -> Result<bool, Error> {
+        self.kernel.delete_inside(netns, name, hwaddr).await.map_err(|error| Error::Network(error.into()))
     }
 
     /// The interfaces in a container's namespace.

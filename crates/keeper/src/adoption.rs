@@ -63,7 +63,7 @@ impl Keeper {
             },
         };
         let console = Console::lost(&facts.console);
-        let stage = Stage::Ended(Ended { exit, pid, start_time, console });
+        let stage = Stage::Ended(Ended { exit, pid, start_time, console, netns: None });
         self.containers.insert(name.clone(), Container { facts, stage });
         self.save(&name);
     }

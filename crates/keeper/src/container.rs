@@ -62,6 +62,8 @@ pub(crate) struct Ended {
     pub(crate) pid: i32,
     pub(crate) start_time: u64,
     pub(crate) console: Console,
+    /// Kept when no daemon was there to take out what it lent the container.
+    pub(crate) netns: Option<OwnedFd>,
 }
 
 impl Container {

@@ -37,6 +37,11 @@ impl InterfaceName {
         Self(format!("veth{random:08x}"))
     }
 
+    /// A name for the interface between a pair and its bridge.
+    pub(crate) fn between(hash: u32) -> Self {
+        Self(format!("ifb{hash:08x}"))
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -3,8 +3,10 @@
 use crate::bridge::{self, Bridge, StartError, Started, StopError};
 use crate::dnsmasq::{self, DnsmasqError, Host, Lease, LeaseError};
 use crate::interfaces::{self, HostInterface, Interface};
+use crate::limits::{self, LimitError, Limits};
 use crate::names::{InterfaceName, MacAddress};
-use crate::netlink::{LinkKind, Netlink, NetlinkError};
+use crate::netlink::{LinkKind, Netlink, NetlinkError, Socket};
+use crate::physical::{self, Inside, LendError, Lent};
 use crate::subnet::NoFreeSubnet;
 use crate::sysctl;
 use crate::veth::{self, Plug, PlugError};
@@ -33,6 +35,12 @@ pub enum Error {
     /// An interface could not be made.
     #[error(transparent)]
     Plug(#[from] PlugError),
+    /// A container did not get an interface of the host.
+    #[error(transparent)]
+    Lend(#[from] LendError),
+    /// A bound does not hold.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// No leases.
     #[error(transparent)]
     Leases(#[from] LeaseError),
@@ -131,6 +139,130 @@ impl Networks {
     pub async fn unplug(&self, host_name: &InterfaceName) -> Result<bool, NetlinkError> {
         let name = host_name.clone();
         self.netlink.writer.call(move |socket| socket.delete_link(&name)).await
+    }
+
+    /// Makes the bounds of the host's end of a pair exactly these.
+    ///
+    /// # Errors
+    /// See [`LimitError`].
+    pub async fn limit(&self, host_name: &InterfaceName, limits: Limits) -> Result<(), LimitError> {
+        let name = host_name.clone();
+        self.netlink.writer.call(move |socket| limits::set(socket, &name, limits)).await
+    }
+
+    /// Removes what the bounds of a host's end that is gone have left.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub async fn forget_limits(&self, host_name: &InterfaceName) -> Result<(), NetlinkError> {
+        let name = host_name.clone();
+        self.netlink.writer.call(move |socket| limits::forget(socket, &name)).await
+    }
+
+    /// What an interface of the host is like.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn look(&self, name: &InterfaceName) -> Result<Lent, LendError> {
+        let name = name.clone();
+        self.netlink.reader.call(move |socket| physical::look(socket, &name)).await
+    }
+
+    /// The interface `name` of a VLAN on top of another. True: it was made just now.
+    ///
+    /// # Errors
+    /// There is no parent, or the kernel knows no VLANs.
+    pub async fn vlan(
+        &self,
+        parent: &InterfaceName,
+        id: u16,
+        name: &InterfaceName,
+    ) -> Result<bool, LendError> {
+        let (parent, name) = (parent.clone(), name.clone());
+        self.netlink.writer.call(move |socket| physical::vlan(socket, &parent, id, &name)).await
+    }
+
+    /// Makes a container an interface of its own on top of one of the host's.
+    ///
+    /// # Errors
+    /// See [`LendError`]; nothing was made then.
+    pub async fn macvlan(&self, parent: &InterfaceName, inside: Inside<'_>) -> Result<(), LendError> {
+        let (parent, request) = (parent.clone(), physical::Request::try_from(inside)?);
+        self.netlink.writer.call(move |socket| physical::macvlan(socket, &parent, &request)).await
+    }
+
+    /// Moves an interface of the host into a container.
+    ///
+    /// # Errors
+    /// See [`LendError`]; it is where it was then.
+    pub async fn lend(&self, parent: &InterfaceName, inside: Inside<'_>) -> Result<(), LendError> {
+        let (parent, request) = (parent.clone(), physical::Request::try_from(inside)?);
+        self.netlink.writer.call(move |socket| physical::lend(socket, &parent, &request)).await
+    }
+
+    /// Moves an interface that was lent back to this host, to be what it was. False: it is not there.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or the name is taken on the host.
+    pub async fn take_back(
+        &self,
+        netns: BorrowedFd<'_>,
+        name: &InterfaceName,
+        before: Lent,
+    ) -> Result<bool, LendError> {
+        let netns = netns.try_clone_to_owned().map_err(|source| LendError::Namespace { source })?;
+        let name = name.clone();
+        self.netlink
+            .writer
+            .call(move |_| physical::take_back(&mut Socket::open_in(netns.as_fd())?, &name, &before))
+            .await
+    }
+
+    /// Makes an interface that came back by itself what it was before it was lent. False: it is not
+    /// there. `inside_hwaddr` is the address that it had inside.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub async fn restore(&self, before: Lent, inside_hwaddr: Option<MacAddress>) -> Result<bool, LendError> {
+        self.netlink.writer.call(move |socket| physical::restore(socket, &before, inside_hwaddr)).await
+    }
+
+    /// Switches an interface inside a container on.
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or there is none.
+    pub async fn switch_on(&self, netns: BorrowedFd<'_>, name: &InterfaceName) -> Result<(), LendError> {
+        let netns = netns.try_clone_to_owned().map_err(|source| LendError::Namespace { source })?;
+        let name = name.clone();
+        self.netlink
+            .writer
+            .call(move |_| {
+                let mut inside = Socket::open_in(netns.as_fd())?;
+                let link = inside
+                    .link_named(name.as_str())?
+                    .ok_or_else(|| LendError::Missing { name: name.clone() })?;
+                Ok(inside.switch(link.index, true)?)
+            })
+            .await
+    }
+
+    /// Deletes the interface of that name and address inside a container. False when there is none
+    /// (any more).
+    ///
+    /// # Errors
+    /// The namespace cannot be entered, or the kernel refuses.
+    pub async fn delete_inside(
+        &self,
+        netns: BorrowedFd<'_>,
+        name: &InterfaceName,
+        hwaddr: MacAddress,
+    ) -> Result<bool, LendError> {
+        let netns = netns.try_clone_to_owned().map_err(|source| LendError::Namespace { source })?;
+        let name = name.clone();
+        self.netlink
+            .writer
+            .call(move |_| physical::delete(&mut Socket::open_in(netns.as_fd())?, &name, hwaddr))
+            .await
     }
 
     /// The interfaces of this host, by name.

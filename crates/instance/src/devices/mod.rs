@@ -12,7 +12,7 @@ pub(crate) use follow::{Running, follow};
 
 use crate::Error;
 use model::DeviceName;
-use model::devices::{Device, NicType};
+use model::devices::Device;
 use std::collections::BTreeMap;
 
 /// Refuses devices that this version cannot give to a container, before anything is stored.
@@ -24,9 +24,9 @@ pub(crate) fn supported(devices: &BTreeMap<DeviceName, Device>) -> Result<(), Er
                 Some(feature) => feature,
                 None => continue,
             },
-            Device::Nic(nic) => match nic.nictype {
-                NicType::Bridged | NicType::P2p => continue,
-                _ => "this type of interface",
+            Device::Nic(nic) => match nic::unsupported(nic) {
+                Some(feature) => feature,
+                None => continue,
             },
             Device::UnixChar(_) | Device::UnixBlock(_) => "device nodes of the host",
             Device::Usb(_) => "USB devices",

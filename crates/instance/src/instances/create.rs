@@ -14,6 +14,7 @@ use model::arch::Architecture;
 use model::expand::expand;
 use model::names::{Fingerprint, InstanceName, PoolName, ProfileName};
 use model::state::InstanceState;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::instances::{Instance as Record, NewInstance};
 
@@ -84,7 +85,7 @@ fn plan(context: &Arc<Context>, post: InstancesPost) -> Result<Plan, Error> {
     let layers = context.profiles.layers(&profiles);
     let expanded = expand((&config, &devices), layers.iter().map(|p| (&p.config, &p.devices)));
     let checked = gate::check(context, &expanded)?;
-    config.extend(nic::missing_keys(&checked.devices, &config, || context.random()));
+    config.extend(nic::missing_keys(&checked.devices, &config, BTreeSet::new(), || context.random()));
     let architecture = match inherited.architecture {
         Some(architecture) => architecture,
         None => architecture(context, &post.architecture)?,

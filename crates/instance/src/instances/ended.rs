@@ -48,11 +48,13 @@ impl Owner {
     pub(super) async fn ended(&mut self, exit: Exit) {
         let name = self.name().to_owned();
         let asked = self.state_is(|state| matches!(state, InstanceState::Stopping { .. }));
-        let was_live = self.entry().live().is_some();
         tracing::info!(instance = name, ?exit, asked, "container ended");
         crash_at("stop:ended");
+        let live = self.entry().live();
+        let was_live = live.is_some();
         self.entry().set_live(None);
         self.context.balancer.soon();
+        self.release_interfaces(live).await;
         if let Err(error) = self.context.keeper.forget(&name).await
             && was_live
         {

@@ -16,6 +16,7 @@ impl Owner {
             self.context.networks.forget(before).await;
             self.context.networks.announce(after).await;
             self.follow_devices(before, after).await?;
+            self.forget_interfaces(before, after).await?;
         }
         self.follow_devlxd(before, after).await?;
         self.follow_limits(before, after).await?;

@@ -21,6 +21,7 @@ mod follow;
 mod freeze;
 mod gate;
 mod host_boot;
+mod interfaces;
 mod limit;
 mod live;
 mod owner;

@@ -17,6 +17,7 @@ use model::idmap::{Allocation, Taken, for_container};
 use model::power::LastPower;
 use model::runtime::spec::ContainerSpec;
 use model::state::InstanceState;
+use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -74,10 +75,14 @@ impl Owner {
         let cloned =
             steps.run("start:clone", async { Ok(context.keeper.start(spec, seccomp).await?) }).await?;
         steps.undo("start:clone", abandon(context.clone(), name.clone()));
+        steps.run("start:reserve", self.reserve(&mut prepared.nics)).await?;
+        let netns =
+            cloned.netns.try_clone().map_err(|source| Error::Io { doing: "hold a namespace", source })?;
+        steps.undo("start:reserve", self.give_back(&checked, netns));
         steps
             .run("start:network", async {
                 for plan in &prepared.nics {
-                    context.networks.plug(plan, cloned.netns.as_fd()).await?;
+                    nic::attach(&context, plan, cloned.netns.as_fd()).await?;
                 }
                 Ok(())
             })
@@ -118,11 +123,13 @@ impl Owner {
         self.apply_templates(&home, if idmapped { None } else { idmap.as_ref() }, &mut changes).await?;
         let logs = self.prepare_logs().await?;
         let mut config = self.record.config.clone();
-        for (key, value) in nic::missing_keys(&checked.devices, &config, || self.context.random()) {
+        for (key, value) in
+            nic::missing_keys(&checked.devices, &config, BTreeSet::new(), || self.context.random())
+        {
             config.insert(key.clone(), value.clone());
             changes.insert(key, value);
         }
-        let nics = nic::plan(&checked.devices, &config)?;
+        let nics = nic::plan(&checked.devices, &config, || u32::from_le_bytes(crate::random::bytes()))?;
         let seccomp = self.context.filters.program(&checked.config.syscalls)?;
         let limits = self.limits_at_start(checked).await?;
         let spec = compose(Facts {

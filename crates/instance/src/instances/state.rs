@@ -78,7 +78,10 @@ fn network(interface: Interface) -> (String, Network) {
             bytes_sent: signed(counters.bytes_sent),
             packets_received: signed(counters.packets_received),
             packets_sent: signed(counters.packets_sent),
-            ..Counters::default()
+            errors_received: signed(counters.errors_received),
+            errors_sent: signed(counters.errors_sent),
+            packets_dropped_inbound: signed(counters.dropped_received),
+            packets_dropped_outbound: signed(counters.dropped_sent),
         },
         hwaddr: interface.hwaddr.map_or_else(String::new, |hwaddr| hwaddr.to_string()),
         host_name: interface.host_name.unwrap_or_default(),

@@ -91,7 +91,12 @@ impl Owner {
         self.save(record).await?;
         let after = self.entry().view();
         if let Err(error) = self.follow(&before, &after).await {
-            // What cannot be had is not kept: the next start would fail on it.
+            // What cannot be had is not kept: the next start would fail on it. What the change has
+            // made so far is known by the keys it left.
+            let mut old = old;
+            for (key, value) in self.record.config.iter().filter(|(key, _)| key.starts_with("volatile.")) {
+                old.config.entry(key.clone()).or_insert_with(|| value.clone());
+            }
             self.save(old).await?;
             if let Err(error) = self.follow(&after, &before).await {
                 tracing::warn!(instance = self.name(), error = %error.story(), "cannot go back to the old configuration");

@@ -138,6 +138,18 @@ impl Keeper {
         }
     }
 
+    /// The network namespace of a container that ended while no daemon was there.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] by a keeper that cannot tell.
+    pub async fn last_network(&self, name: &str) -> Result<Option<OwnedFd>, Error> {
+        let body = RequestBody::LastNetwork { name: name.to_owned() };
+        match self.exchange("last network", body, Vec::new(), SHORT).await? {
+            (ReplyBody::Handles, mut fds) => Ok(fds.next().ok()),
+            _ => Err(Error::Answer { request: "last network" }),
+        }
+    }
+
     /// First step of a start; `seccomp` must be there exactly if the specification says so.
     ///
     /// # Errors

@@ -98,7 +98,8 @@ impl Keeper {
             self.journal.say(&format!("{name}: cannot remove its control groups: {}", chain(&error)));
         }
         let (pid, start_time) = (running.pid, running.start_time);
-        let stage = Stage::Ended(Ended { exit, pid, start_time, console: running.console });
+        let netns = (!self.peers.values().any(|peer| peer.greeted)).then_some(running.netns);
+        let stage = Stage::Ended(Ended { exit, pid, start_time, console: running.console, netns });
         self.containers
             .insert(name.to_owned(), crate::container::Container { facts: container.facts, stage });
         self.save(name);

@@ -34,6 +34,15 @@ impl Keeper {
         Ok((ReplyBody::Handles, descriptors))
     }
 
+    /// The network namespace of a container that nobody saw end.
+    pub(super) fn last_network(&mut self, name: &str) -> Answer {
+        let netns = match self.containers.get_mut(name).map(|container| &mut container.stage) {
+            Some(Stage::Ended(ended)) => ended.netns.take(),
+            _ => None,
+        };
+        Ok((ReplyBody::Handles, netns.into_iter().collect()))
+    }
+
     /// Forgets a container that has ended.
     pub(super) fn forget(&mut self, name: &str) -> Answer {
         const STEP: &str = "forget the container";

@@ -58,6 +58,7 @@ impl Keeper {
             RequestBody::Exec { name, spec } => self.exec(peer, id, &name, &spec, fds),
             RequestBody::List => self.list().into(),
             RequestBody::Handles { name } => self.handles(&name).into(),
+            RequestBody::LastNetwork { name } => self.last_network(&name).into(),
             RequestBody::Forget { name } => self.forget(&name).into(),
             RequestBody::Files { name } => self.files(&name).into(),
             RequestBody::FilesOf { rootfs, idmap } => self.files_of(&rootfs, idmap.as_ref()).into(),

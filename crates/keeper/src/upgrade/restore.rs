@@ -83,7 +83,7 @@ impl Keeper {
                 let console = Console::from_parts(parts, &facts.console).map_err(wrong)?;
                 let exit = record.exit.unwrap_or(Exit::Unknown);
                 let (pid, start_time) = (record.pid, record.start_time);
-                Stage::Ended(Ended { exit, pid, start_time, console })
+                Stage::Ended(Ended { exit, pid, start_time, console, netns: None })
             }
         };
         self.containers.insert(name, Container { facts, stage });

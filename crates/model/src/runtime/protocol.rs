@@ -45,6 +45,12 @@ pub enum RequestBody {
         /// Which.
         name: String,
     },
+    /// The network namespace of a container that ended while no daemon was there: it may hold
+    /// interfaces of the host. → [`ReplyBody::Handles`] with that one descriptor, or none
+    LastNetwork {
+        /// Which.
+        name: String,
+    },
     /// First step of a start. Descriptor: the seccomp program, if the spec says so.
     /// → [`ReplyBody::Cloned`]
     Start {

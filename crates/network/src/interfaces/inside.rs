@@ -102,6 +102,14 @@ pub struct Counters {
     pub packets_received: u64,
     /// Packets out.
     pub packets_sent: u64,
+    /// Packets in that were broken.
+    pub errors_received: u64,
+    /// Packets out that could not be sent.
+    pub errors_sent: u64,
+    /// Packets in that nobody had room for.
+    pub dropped_received: u64,
+    /// Packets out that there was no room for.
+    pub dropped_sent: u64,
 }
 
 /// An interface inside a container.
@@ -148,6 +156,10 @@ impl Interface {
                 bytes_sent: link.stats.tx_bytes,
                 packets_received: link.stats.rx_packets,
                 packets_sent: link.stats.tx_packets,
+                errors_received: link.stats.rx_errors,
+                errors_sent: link.stats.tx_errors,
+                dropped_received: link.stats.rx_dropped,
+                dropped_sent: link.stats.tx_dropped,
             },
         }
     }

@@ -8,16 +8,20 @@
 
 mod address;
 mod link;
+mod move_link;
 mod nsid;
 mod route;
 mod socket;
+mod traffic;
 mod worker;
 
 pub use socket::NetlinkError;
 
 pub(crate) use address::{Address, is_link_local};
 pub(crate) use link::{Changes, Link, LinkKind, NewVeth};
+pub(crate) use move_link::Settled;
 pub(crate) use socket::Socket;
+pub(crate) use traffic::Received;
 pub(crate) use worker::Worker;
 
 use std::sync::Arc;
