@@ -135,7 +135,7 @@ fn a_physical_nic_is_lent_and_comes_back_as_it_was() {
     d.exec("c1", &["ip", "link", "set", "eth7", "mtu", "1300"]);
     let init = d.init_pid("c1").to_string();
     d.kill9();
-    run(d.inside("kill").args(["-9", &init])).expect_success();
+    drop(run(d.inside("kill").args(["-9", &init])).expect_success());
     eventually("it has ended", || {
         (!run(d.inside("kill").args(["-0", &init])).status.success()).then_some(())
     });
