@@ -13,6 +13,7 @@ mod nearest;
 pub mod power;
 pub mod reference;
 pub mod runtime;
+pub mod snapshots;
 pub mod state;
 pub mod units;
 

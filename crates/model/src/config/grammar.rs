@@ -1,6 +1,7 @@
 //! What values may look like.
 
 use crate::idmap::{IdMap, RawMapping};
+use crate::snapshots::{Expiry, Pattern, Schedule};
 use crate::units::{CpuAllowance, CpuLimit, MemoryLimit};
 
 /// What is allowed where something is on or off.
@@ -51,6 +52,12 @@ pub enum Grammar {
     Address,
     /// A number of seconds above 4.
     AboveFour,
+    /// Times as in `crontab(5)`, or words such as `@daily`.
+    Schedule,
+    /// A name with a place for a number or a date.
+    SnapshotPattern,
+    /// How long a snapshot stays, such as `3d 4w`.
+    Expiry,
     /// Can be emptied only; this says why.
     OnlyEmpty(&'static str),
 }
@@ -82,6 +89,9 @@ impl Grammar {
             Self::RawLxc => return super::parse_raw_lxc(value).map(drop).map_err(|e| e.to_string()),
             Self::RawIdmap => return RawMapping::parse(value).map(drop).map_err(|e| e.to_string()),
             Self::IdmapJson => return IdMap::from_json(value).map(drop).map_err(|e| e.to_string()),
+            Self::Schedule => return Schedule::parse(value).map(drop).map_err(|e| e.to_string()),
+            Self::SnapshotPattern => return Pattern::parse(value).map(drop).map_err(|e| e.to_string()),
+            Self::Expiry => return Expiry::parse(value).map(drop).map_err(|e| e.to_string()),
             Self::OnlyEmpty(reason) => return Err(reason.to_owned()),
             _ => {}
         }
@@ -95,6 +105,9 @@ impl Grammar {
             | Self::RawLxc
             | Self::RawIdmap
             | Self::IdmapJson
+            | Self::Schedule
+            | Self::SnapshotPattern
+            | Self::Expiry
             | Self::OnlyEmpty(_) => true,
             Self::Bool => is_bool(value),
             Self::Int => value.parse::<i64>().is_ok(),
@@ -150,6 +163,11 @@ impl Grammar {
             Self::Interface => INTERFACE.into(),
             Self::Address => "an address such as 10.0.0.1:8443, [::]:8443, :8443 or a host name".into(),
             Self::AboveFour => "a whole number above 4".into(),
+            Self::Schedule => "times such as \"0 6 * * 1-5\" or @daily, several between commas".into(),
+            Self::SnapshotPattern => {
+                "a name such as snap%d or {{ creation_date|date:\"2006-01-02\" }}".into()
+            }
+            Self::Expiry => "a time to live such as 1M 2H 3d 4w 5m 6y".into(),
             Self::OnlyEmpty(reason) => format!("nothing ({reason})"),
         }
     }
