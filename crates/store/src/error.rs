@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub enum Kind {
     /// A container.
     Instance,
+    /// A container's snapshot.
+    Snapshot,
     /// A profile.
     Profile,
     /// An image.
@@ -28,6 +30,7 @@ impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Instance => "container",
+            Self::Snapshot => "snapshot",
             Self::Profile => "profile",
             Self::Image => "image",
             Self::Alias => "image alias",

@@ -77,7 +77,8 @@ impl From<Instance> for Update {
 }
 
 const SELECT: &str = "SELECT i.*, p.name AS pool FROM instances i JOIN pools p ON p.id = i.pool_id";
-const ID: &str = "SELECT id FROM instances WHERE name = ?1";
+/// The number of a container.
+pub(crate) const ID: &str = "SELECT id FROM instances WHERE name = ?1";
 
 /// The row, still without its profiles.
 fn instance(row: &Record<'_>) -> Result<Instance> {

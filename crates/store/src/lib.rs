@@ -29,6 +29,7 @@ mod readers;
 mod row;
 mod schema;
 pub mod server_config;
+pub mod snapshots;
 #[cfg(test)]
 mod tests;
 pub mod volumes;

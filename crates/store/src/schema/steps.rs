@@ -3,7 +3,7 @@
 use super::Step;
 
 /// Every step. Never change one that was released.
-pub(super) const STEPS: &[Step] = &[FIRST];
+pub(super) const STEPS: &[Step] = &[FIRST, SNAPSHOTS];
 
 /// Maps and lists are JSON: they are read and written as a whole. What has to be unique, looked
 /// up or kept from dangling is a column. Points in time are RFC 3339 text.
@@ -112,4 +112,31 @@ CREATE TABLE journal (
 
 INSERT INTO profiles (name, description, config, devices)
     VALUES ('default', 'Default LXD profile', '{}', '{}');
+";
+
+/// Snapshots have what their containers had. A profile that is removed is missing from then on.
+const SNAPSHOTS: Step = "
+CREATE TABLE snapshots (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    instance_id  INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+    name         TEXT    NOT NULL,
+    architecture INTEGER NOT NULL,
+    ephemeral    INTEGER NOT NULL,
+    stateful     INTEGER NOT NULL,
+    created_at   TEXT    NOT NULL,
+    last_used_at TEXT    NOT NULL,
+    expires_at   TEXT    NOT NULL,
+    description  TEXT    NOT NULL,
+    config       TEXT    NOT NULL,
+    devices      TEXT    NOT NULL,
+    UNIQUE (instance_id, name)
+) STRICT;
+
+CREATE TABLE snapshots_profiles (
+    snapshot_id INTEGER NOT NULL REFERENCES snapshots (id) ON DELETE CASCADE,
+    position    INTEGER NOT NULL,
+    profile_id  INTEGER NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
+    PRIMARY KEY (snapshot_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX snapshots_profiles_by_profile ON snapshots_profiles (profile_id);
 ";

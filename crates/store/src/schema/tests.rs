@@ -11,8 +11,9 @@ fn database() -> Connection {
     sql
 }
 
-/// What a database of each version may hold, in every table.
-const POPULATED: &[&str] = &["
+macro_rules! first {
+    () => {
+        "
 INSERT INTO config (key, value) VALUES ('images.auto_update_interval', '0');
 INSERT INTO profiles (name, description, config, devices) VALUES ('web', 'd', '{\"user.a\":\"1\"}', '{}');
 INSERT INTO pools (name, driver, description, config) VALUES ('default', 'dir', '', '{}');
@@ -28,7 +29,17 @@ INSERT INTO aliases (name, description, image_id) VALUES ('debian/12', '', 1);
 INSERT INTO networks (name, type, description, config) VALUES ('lxdbr0', 'bridge', '', '{}');
 INSERT INTO volumes (pool_id, type, name, description, config) VALUES (1, 0, 'c1', '', '{}');
 INSERT INTO journal (kind, subject, detail, started_at) VALUES ('create', 'c2', '{}', '2026-01-01T00:00:00Z');
-"];
+"
+    };
+}
+
+/// What a database of each version may hold, in every table.
+const POPULATED: &[&str] = &[first!(), concat!(first!(), "
+INSERT INTO snapshots (instance_id, name, architecture, ephemeral, stateful, created_at, last_used_at, expires_at,
+    description, config, devices) VALUES (1, 'snap0', 2, 0, 0, '2026-01-01T00:00:00Z', '1970-01-01T00:00:00Z',
+    '1970-01-01T00:00:00Z', '', '{}', '{}');
+INSERT INTO snapshots_profiles (snapshot_id, position, profile_id) VALUES (1, 0, 1);
+")];
 
 #[test]
 fn every_step_is_made_on_a_populated_database_and_everything_can_be_read() {
@@ -49,6 +60,8 @@ fn every_step_is_made_on_a_populated_database_and_everything_can_be_read() {
         assert_eq!(crate::aliases::list(&conn).unwrap().len(), 1);
         assert_eq!(crate::networks::list(&conn).unwrap().len(), 1);
         assert_eq!(crate::volumes::list(&conn, &instances[0].pool).unwrap().len(), 1);
+        let snapshots = crate::snapshots::list(&conn).unwrap().into_values().flatten();
+        assert_eq!(snapshots.map(|s| s.content.profiles.len()).collect::<Vec<_>>(), vec![1; index.min(1)]);
         assert_eq!(crate::journal::list(&conn).unwrap().len(), 1);
         assert_eq!(crate::server_config::get(&conn).unwrap().len(), 1);
     }

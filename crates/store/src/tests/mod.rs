@@ -3,6 +3,7 @@
 mod concurrency;
 mod durability;
 mod records;
+mod snapshots;
 
 use crate::{Store, instances, pools};
 use api::{Config, Time};
