@@ -10,7 +10,7 @@ use image::{ImageFiles, Limits};
 use model::names::{Fingerprint, InstanceName, PoolName};
 use std::path::PathBuf;
 use std::sync::Arc;
-use storage::{ContainerSource, DriverKind, EnsureError};
+use storage::{VolumeSource, DriverKind, EnsureError};
 use store::Store;
 use store::pools::Pool as Record;
 
@@ -231,7 +231,7 @@ impl Pools {
             EnsureError::Fill(error) => Error::Image(error.into()),
             EnsureError::Storage(error) => Error::Storage(error),
         })?;
-        Ok(pool.create_container(name, ContainerSource::Image(fingerprint.clone())).await?)
+        Ok(pool.create_container(name, VolumeSource::Image(fingerprint.clone())).await?)
     }
 
     /// Makes a container's volume as a copy of another container of the same pool.
@@ -250,13 +250,13 @@ impl Pools {
                 hint: "copy within the pool",
             });
         }
-        let source = ContainerSource::Container { name: source.clone(), running };
+        let source = VolumeSource::Container { name: source.clone(), running };
         Ok(self.usable(to)?.create_container(name, source).await?)
     }
 
     /// An empty volume.
     pub(crate) async fn create_empty(&self, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
-        Ok(self.usable(pool)?.create_container(name, ContainerSource::Empty).await?)
+        Ok(self.usable(pool)?.create_container(name, VolumeSource::Empty).await?)
     }
 
     /// Removes a container's volume; having none is fine.

@@ -2,7 +2,7 @@
 
 use crate::config::ConfigError;
 use crate::tree::TreeError;
-use model::{Fingerprint, InstanceName, PoolName};
+use model::{Fingerprint, InstanceName, PoolName, SnapshotName};
 use std::io;
 use std::path::PathBuf;
 
@@ -56,6 +56,36 @@ pub enum Error {
     /// A container has no volume.
     #[error("The storage pool {pool} has no volume for the container {container}")]
     NoContainer {
+        /// Of the pool.
+        pool: PoolName,
+        /// Of the container.
+        container: InstanceName,
+    },
+    /// A snapshot's volume is there already.
+    #[error("The storage pool {pool} has a volume for the snapshot {container}/{snapshot} already")]
+    SnapshotExists {
+        /// Of the pool.
+        pool: PoolName,
+        /// Of the container.
+        container: InstanceName,
+        /// Of the snapshot.
+        snapshot: SnapshotName,
+    },
+    /// A snapshot has no volume.
+    #[error("The storage pool {pool} has no volume for the snapshot {container}/{snapshot}")]
+    NoSnapshot {
+        /// Of the pool.
+        pool: PoolName,
+        /// Of the container.
+        container: InstanceName,
+        /// Of the snapshot.
+        snapshot: SnapshotName,
+    },
+    /// What a container was to become is gone.
+    #[error(
+        "What the container {container} in the storage pool {pool} was to become is gone; it has its old files"
+    )]
+    NotStaged {
         /// Of the pool.
         pool: PoolName,
         /// Of the container.

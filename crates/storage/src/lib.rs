@@ -17,7 +17,7 @@ mod pool;
 pub mod tree;
 
 pub use config::{ConfigError, DriverKind, PoolConfig};
-pub use drivers::{Capabilities, ContainerSource, Repaired, Resources};
+pub use drivers::{Capabilities, Repaired, Resources, Staged, VolumeSource};
 pub use error::{EnsureError, Error};
 pub use image_slots::Ensured;
 pub use pool::Pool;

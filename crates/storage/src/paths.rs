@@ -4,7 +4,7 @@
 //! own root, which for an unprivileged container whose ids are mapped by the mount is uid 0 on
 //! disk. So every container's directory has mode 0700, whatever its root file system has.
 
-use model::{Fingerprint, InstanceName, PoolName};
+use model::{Fingerprint, InstanceName, PoolName, SnapshotName};
 use rustix::fs::Mode;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ pub(crate) const PARTS: [(&str, Mode); 4] =
 pub(crate) const TEMPORARY: &str = ".tmp-";
 /// See [`TEMPORARY`].
 pub(crate) const TRASH: &str = ".trash-";
+/// What a container is about to become; whoever staged it finishes or discards it after a crash.
+pub(crate) const STAGED: &str = ".staged-";
 
 /// The paths of one pool.
 #[derive(Clone, Debug)]
@@ -44,17 +46,26 @@ impl PoolPaths {
         self.mount.join("containers").join(name)
     }
 
+    /// Where a container's snapshots are.
+    pub(crate) fn snapshots(&self, container: &InstanceName) -> PathBuf {
+        self.mount.join("snapshots").join(container)
+    }
+
+    pub(crate) fn snapshot(&self, container: &InstanceName, name: &SnapshotName) -> PathBuf {
+        self.snapshots(container).join(name)
+    }
+
     pub(crate) fn image(&self, fingerprint: &Fingerprint) -> PathBuf {
         self.mount.join("images").join(fingerprint)
     }
 
-    /// The link that leads to a container's volume, wherever that is.
-    pub(crate) fn link(&self, name: &InstanceName) -> PathBuf {
-        self.var.join("containers").join(name)
+    /// The link that leads to what a container has in a part of a pool, whichever pool that is.
+    pub(crate) fn link(&self, part: &str, name: &InstanceName) -> PathBuf {
+        self.links(part).join(name)
     }
 
-    /// Where all links are.
-    pub(crate) fn links(&self) -> PathBuf {
-        self.var.join("containers")
+    /// Where all such links are.
+    pub(crate) fn links(&self, part: &str) -> PathBuf {
+        self.var.join(part)
     }
 }

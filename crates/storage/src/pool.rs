@@ -1,7 +1,7 @@
 //! A storage pool: one driver, its volumes, and the links that lead to them.
 
 use crate::config::{DriverKind, PoolConfig};
-use crate::drivers::{self, Capabilities, ContainerSource, Driver, Repaired, Resources};
+use crate::drivers::{self, Capabilities, Driver, Repaired, Resources, VolumeSource};
 use crate::error::{EnsureError, Error, io_error};
 use crate::image_slots::{Ensured, ImageSlots};
 use crate::paths::PoolPaths;
@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+mod snapshots;
+
+/// The part of a pool that the containers are in.
+const CONTAINERS: &str = "containers";
 
 /// A pool. Cloning gives another handle to the same pool.
 ///
@@ -113,9 +118,18 @@ impl Pool {
     /// [`Error`]: the pool cannot be read. Single things that cannot be mended are in the result.
     pub async fn repair(&self) -> Result<Repaired, Error> {
         let mut repaired = self.inner.driver.repair().await?;
-        let known = self.inner.driver.containers().await?;
+        let known = [
+            ("containers", self.inner.driver.containers().await?),
+            ("snapshots", self.inner.driver.snapshotted().await?),
+        ];
         let inner = self.inner.clone();
-        blocking(move || inner.mend_links(&known, &mut repaired).map(|()| repaired)).await
+        blocking(move || {
+            for (part, names) in known {
+                inner.mend_links(part, &names, &mut repaired)?;
+            }
+            Ok(repaired)
+        })
+        .await
     }
 
     /// Removes the pool. Its images go with it.
@@ -237,10 +251,10 @@ impl Pool {
     ///
     /// # Errors
     /// [`Error`]; nothing of it remains then.
-    pub async fn create_container(&self, name: &InstanceName, source: ContainerSource) -> Result<(), Error> {
+    pub async fn create_container(&self, name: &InstanceName, source: VolumeSource) -> Result<(), Error> {
         self.inner.driver.create_container(name, source).await?;
         let (inner, of) = (self.inner.clone(), name.clone());
-        if let Err(error) = blocking(move || inner.make_link(&of)).await {
+        if let Err(error) = blocking(move || inner.make_link(CONTAINERS, &of)).await {
             self.inner.driver.delete_container(name).await?;
             return Err(error);
         }
@@ -254,7 +268,7 @@ impl Pool {
     /// [`Error`].
     pub async fn delete_container(&self, name: &InstanceName) -> Result<bool, Error> {
         let (inner, of) = (self.inner.clone(), name.clone());
-        blocking(move || inner.remove_link(&of)).await?;
+        blocking(move || inner.remove_link(CONTAINERS, &of)).await?;
         self.inner.driver.delete_container(name).await
     }
 
@@ -265,7 +279,8 @@ impl Pool {
     pub async fn rename_container(&self, old: &InstanceName, new: &InstanceName) -> Result<(), Error> {
         self.inner.driver.rename_container(old, new).await?;
         let (inner, old, new) = (self.inner.clone(), old.clone(), new.clone());
-        blocking(move || inner.make_link(&new).and_then(|()| inner.remove_link(&old))).await
+        blocking(move || inner.make_link(CONTAINERS, &new).and_then(|()| inner.remove_link(CONTAINERS, &old)))
+            .await
     }
 
     /// How many bytes a container takes on disk.
@@ -278,18 +293,18 @@ impl Pool {
 }
 
 impl Inner {
-    /// Makes `<var>/containers/<c>`; a link of ours to elsewhere is replaced.
-    fn make_link(&self, name: &InstanceName) -> Result<(), Error> {
-        let (link, target) = (self.paths.link(name), self.paths.container(name));
+    /// Makes `<var>/<part>/<c>`; a link of ours to elsewhere is replaced.
+    fn make_link(&self, part: &str, name: &InstanceName) -> Result<(), Error> {
+        let (link, target) = (self.paths.link(part, name), self.paths.part(part).join(name));
         if std::fs::read_link(&link).is_ok_and(|found| found == target) {
             return Ok(());
         }
-        self.remove_link(name)?;
+        self.remove_link(part, name)?;
         std::os::unix::fs::symlink(&target, &link).map_err(io_error("make the link", link))
     }
 
-    fn remove_link(&self, name: &InstanceName) -> Result<(), Error> {
-        let link = self.paths.link(name);
+    fn remove_link(&self, part: &str, name: &InstanceName) -> Result<(), Error> {
+        let link = self.paths.link(part, name);
         match std::fs::read_link(&link) {
             Ok(_) => match std::fs::remove_file(&link) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -305,9 +320,9 @@ impl Inner {
     }
 
     /// Every container has its link, and no link leads to nothing in this pool.
-    fn mend_links(&self, known: &[InstanceName], repaired: &mut Repaired) -> Result<(), Error> {
-        let links = self.paths.links();
-        let ours = self.paths.part("containers");
+    fn mend_links(&self, part: &str, known: &[InstanceName], repaired: &mut Repaired) -> Result<(), Error> {
+        let links = self.paths.links(part);
+        let ours = self.paths.part(part);
         for entry in std::fs::read_dir(&links).map_err(io_error("read", &links))? {
             let path = entry.map_err(io_error("read", &links))?.path();
             let leads_to_nothing =
@@ -322,11 +337,11 @@ impl Inner {
             }
         }
         for name in known {
-            let link = self.paths.link(name);
-            if std::fs::read_link(&link).is_ok_and(|to| to == self.paths.container(name)) {
+            let link = self.paths.link(part, name);
+            if std::fs::read_link(&link).is_ok_and(|to| to == ours.join(name)) {
                 continue;
             }
-            match self.make_link(name) {
+            match self.make_link(part, name) {
                 Ok(()) => repaired.links.push(link),
                 Err(error) => repaired.failed.push((link, error)),
             }

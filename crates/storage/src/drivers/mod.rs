@@ -8,7 +8,8 @@ pub(crate) mod dir;
 use crate::config::{DriverKind, PoolConfig};
 use crate::error::Error;
 use crate::paths::PoolPaths;
-use model::{Fingerprint, InstanceName, PoolName};
+use model::{Fingerprint, InstanceName, PoolName, SnapshotName};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::pin::Pin;
 
@@ -28,9 +29,9 @@ pub struct Capabilities {
     pub usage: bool,
 }
 
-/// What a new container's volume is made of.
+/// What a new volume of a container or snapshot is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ContainerSource {
+pub enum VolumeSource {
     /// The volume of an image, which must be there.
     Image(Fingerprint),
     /// Nothing: an empty root directory.
@@ -42,7 +43,18 @@ pub enum ContainerSource {
         /// Files may come and go while it is copied.
         running: bool,
     },
+    /// A snapshot in the same pool.
+    Snapshot {
+        /// Whose.
+        container: InstanceName,
+        /// Its name.
+        name: SnapshotName,
+    },
 }
+
+/// A container's future content: what tells it from the present one, also after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged(pub(crate) u64);
 
 /// Space and inodes of the file system a pool is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,11 +120,43 @@ pub(crate) trait Driver: Send + Sync {
     /// Containers with volumes.
     fn containers(&self) -> Work<'_, Vec<InstanceName>>;
     /// Makes a container's volume.
-    fn create_container(&self, name: &InstanceName, source: ContainerSource) -> Work<'_, ()>;
+    fn create_container(&self, name: &InstanceName, source: VolumeSource) -> Work<'_, ()>;
     /// Removes a container's volume. False: it has none.
     fn delete_container(&self, name: &InstanceName) -> Work<'_, bool>;
     /// Gives a container's volume another name.
     fn rename_container(&self, old: &InstanceName, new: &InstanceName) -> Work<'_, ()>;
+    /// Makes another content for a container, beside the one that it has.
+    fn stage(&self, name: &InstanceName, source: VolumeSource) -> Work<'_, Staged>;
+    /// Puts what was staged in the place of the content, unless that was done already.
+    fn commit_staged(&self, name: &InstanceName, staged: Staged) -> Work<'_, ()>;
+    /// Removes what was staged, if anything.
+    fn discard_staged(&self, name: &InstanceName) -> Work<'_, ()>;
+
+    /// Containers with snapshots.
+    fn snapshotted(&self) -> Work<'_, Vec<InstanceName>>;
+    /// A container's snapshots.
+    fn snapshots(&self, container: &InstanceName) -> Work<'_, Vec<SnapshotName>>;
+    /// Makes a snapshot's volume.
+    fn create_snapshot(
+        &self,
+        container: &InstanceName,
+        name: &SnapshotName,
+        source: VolumeSource,
+    ) -> Work<'_, ()>;
+    /// Removes a snapshot's volume. False: it has none.
+    fn delete_snapshot(&self, container: &InstanceName, name: &SnapshotName) -> Work<'_, bool>;
+    /// Removes all snapshots of a container. False: it has none.
+    fn delete_snapshots(&self, container: &InstanceName) -> Work<'_, bool>;
+    /// Gives a snapshot's volume another name.
+    fn rename_snapshot(
+        &self,
+        container: &InstanceName,
+        old: &SnapshotName,
+        new: &SnapshotName,
+    ) -> Work<'_, ()>;
+    /// Gives all snapshots of a container to another name of it. False: it has none.
+    fn rename_snapshots(&self, old: &InstanceName, new: &InstanceName) -> Work<'_, bool>;
+
     /// Bytes on disk.
     fn container_usage(&self, name: &InstanceName) -> Work<'_, u64>;
 }

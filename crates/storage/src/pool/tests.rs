@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
+mod snapshots;
+
 struct Host {
     dir: TempDir,
 }
@@ -13,6 +15,7 @@ impl Host {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("var/containers")).unwrap();
+        std::fs::create_dir_all(dir.path().join("var/snapshots")).unwrap();
         Self { dir }
     }
 
@@ -111,7 +114,7 @@ async fn a_source_elsewhere_is_mounted() {
     let config = BTreeMap::from([("source".to_owned(), source.display().to_string())]);
     let (pool, config) = Pool::create(&host.var(), pool_name(), DriverKind::Dir, &config).await.unwrap();
     assert_eq!(config["volatile.initial_source"], source.display().to_string());
-    pool.create_container(&name("c1"), ContainerSource::Empty).await.unwrap();
+    pool.create_container(&name("c1"), VolumeSource::Empty).await.unwrap();
     let seen = source.join("containers/c1/rootfs").exists();
     let unmounted = pool.unmount().await.unwrap();
     let again = (pool.unmount().await.unwrap(), pool.mount().await.unwrap(), pool.mount().await.unwrap());
@@ -201,11 +204,11 @@ async fn containers_come_from_images_containers_and_nothing() {
     let pool = host.pool().await;
     pool.ensure_image(&image('a'), fill).await.unwrap();
     let (c1, c2, empty) = (name("c1"), name("c2"), name("empty"));
-    pool.create_container(&c1, ContainerSource::Image(image('a'))).await.unwrap();
+    pool.create_container(&c1, VolumeSource::Image(image('a'))).await.unwrap();
     let hostname = |of: &InstanceName| pool.rootfs_path(of).join("etc/hostname");
     std::fs::write(hostname(&c1), "c1").unwrap();
-    pool.create_container(&c2, ContainerSource::Container { name: c1.clone(), running: true }).await.unwrap();
-    pool.create_container(&empty, ContainerSource::Empty).await.unwrap();
+    pool.create_container(&c2, VolumeSource::Container { name: c1.clone(), running: true }).await.unwrap();
+    pool.create_container(&empty, VolumeSource::Empty).await.unwrap();
     assert_eq!(std::fs::read_to_string(hostname(&c2)).unwrap(), "c1");
     assert_eq!(pool.containers().await.unwrap(), [c1.clone(), c2.clone(), empty.clone()]);
     for container in [&c1, &c2, &empty] {
@@ -219,9 +222,9 @@ async fn containers_come_from_images_containers_and_nothing() {
     // The image goes, what was made of it stays.
     pool.delete_image(&image('a')).await.unwrap();
     assert!(hostname(&c1).exists());
-    let missing = pool.create_container(&name("c3"), ContainerSource::Image(image('a'))).await.unwrap_err();
+    let missing = pool.create_container(&name("c3"), VolumeSource::Image(image('a'))).await.unwrap_err();
     assert!(matches!(missing, Error::NoImage { .. }), "{missing}");
-    let taken = pool.create_container(&c1, ContainerSource::Empty).await.unwrap_err();
+    let taken = pool.create_container(&c1, VolumeSource::Empty).await.unwrap_err();
     assert!(matches!(taken, Error::ContainerExists { .. }), "{taken}");
     assert_eq!(std::fs::read_to_string(hostname(&c1)).unwrap(), "c1");
     assert!(matches!(pool.delete().await.unwrap_err(), Error::PoolInUse { .. }));
@@ -232,8 +235,8 @@ async fn names_move_and_go() {
     let host = Host::new();
     let pool = host.pool().await;
     let (a, b, c) = (name("a"), name("b"), name("c"));
-    pool.create_container(&a, ContainerSource::Empty).await.unwrap();
-    pool.create_container(&b, ContainerSource::Empty).await.unwrap();
+    pool.create_container(&a, VolumeSource::Empty).await.unwrap();
+    pool.create_container(&b, VolumeSource::Empty).await.unwrap();
     assert!(matches!(pool.rename_container(&a, &b).await.unwrap_err(), Error::ContainerExists { .. }));
     assert!(matches!(pool.rename_container(&c, &a).await.unwrap_err(), Error::NoContainer { .. }));
     pool.rename_container(&a, &c).await.unwrap();
@@ -244,7 +247,7 @@ async fn names_move_and_go() {
     assert!(!pool.delete_container(&c).await.unwrap());
     assert!(link(&c).symlink_metadata().is_err());
     // The name is free at once.
-    pool.create_container(&c, ContainerSource::Empty).await.unwrap();
+    pool.create_container(&c, VolumeSource::Empty).await.unwrap();
     pool.delete_container(&c).await.unwrap();
     pool.settle().await.unwrap();
     let left: Vec<_> =
@@ -258,7 +261,7 @@ async fn something_in_the_way_of_a_link_is_not_removed() {
     let pool = host.pool().await;
     let way = host.var().join("containers/c1");
     std::fs::create_dir(&way).unwrap();
-    let error = pool.create_container(&name("c1"), ContainerSource::Empty).await.unwrap_err();
+    let error = pool.create_container(&name("c1"), VolumeSource::Empty).await.unwrap_err();
     assert!(matches!(error, Error::InTheWay { .. }), "{error}");
     pool.settle().await.unwrap();
     assert!(way.exists() && !pool.container_path(&name("c1")).exists());
@@ -269,8 +272,8 @@ async fn what_a_crash_leaves_is_repaired() {
     let host = Host::new();
     let pool = host.pool().await;
     let (c1, c2) = (name("c1"), name("c2"));
-    pool.create_container(&c1, ContainerSource::Empty).await.unwrap();
-    pool.create_container(&c2, ContainerSource::Empty).await.unwrap();
+    pool.create_container(&c1, VolumeSource::Empty).await.unwrap();
+    pool.create_container(&c2, VolumeSource::Empty).await.unwrap();
     // Killed while copying, while unpacking, while removing, between a volume and its link, and
     // between the two links of a rename.
     for left in
@@ -299,7 +302,7 @@ async fn what_a_crash_leaves_is_repaired() {
 async fn a_copy_that_fails_leaves_nothing() {
     let host = Host::new();
     let pool = host.pool().await;
-    let missing = ContainerSource::Container { name: name("missing"), running: false };
+    let missing = VolumeSource::Container { name: name("missing"), running: false };
     assert!(pool.create_container(&name("c1"), missing).await.is_err());
     pool.ensure_image(&image('a'), fill).await.unwrap();
     // A file where the copy cannot read: something mounted inside.
@@ -309,7 +312,7 @@ async fn a_copy_that_fails_leaves_nothing() {
             std::process::Command::new(args[0]).args(&args[1..]).arg(&inside).status().unwrap()
         };
         assert!(mount(&["mount", "-t", "tmpfs", "none"]).success());
-        let result = pool.create_container(&name("c1"), ContainerSource::Image(image('a'))).await;
+        let result = pool.create_container(&name("c1"), VolumeSource::Image(image('a'))).await;
         assert!(mount(&["umount"]).success());
         assert!(matches!(result, Err(Error::Tree(crate::tree::TreeError::MountPoint { .. }))), "{result:?}");
     } else {

@@ -1,12 +1,12 @@
 //! Volumes of containers.
 
-use super::{State, Temporary, rename_new, temporary, volumes};
-use crate::drivers::ContainerSource;
+use super::{State, Temporary, rename_new, set_mode, temporary, volumes};
+use crate::drivers::VolumeSource;
 use crate::error::{Error, io_error};
 use crate::paths::PRIVATE;
 use crate::tree::{self, CopyOptions};
 use model::InstanceName;
-use rustix::fs::{CWD, Mode, OFlags, fchmod, mkdirat, openat};
+use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::io::Errno;
 use std::path::Path;
 
@@ -18,35 +18,40 @@ impl State {
         volumes(&self.paths.part("containers"), |name| InstanceName::parse(name).ok())
     }
 
-    pub(super) fn create_container(
-        &self,
-        name: &InstanceName,
-        source: &ContainerSource,
-    ) -> Result<(), Error> {
+    pub(super) fn create_container(&self, name: &InstanceName, source: &VolumeSource) -> Result<(), Error> {
         let path = self.paths.container(name);
         let exists = || Error::ContainerExists { pool: self.pool.clone(), container: name.clone() };
         if path.symlink_metadata().is_ok() {
             return Err(exists());
         }
         let volume = Temporary::make(temporary(&self.paths.part("containers"), name.as_str()))?;
-        match source {
-            ContainerSource::Empty => make_rootfs(&volume.path)?,
-            ContainerSource::Image(fingerprint) => {
-                if !self.has_image(fingerprint)? {
-                    return Err(Error::NoImage { pool: self.pool.clone(), fingerprint: fingerprint.clone() });
-                }
-                self.copy(&self.paths.image(fingerprint), &volume.path, false)?;
-            }
-            ContainerSource::Container { name: source, running } => {
-                self.expect_container(source)?;
-                self.copy(&self.paths.container(source), &volume.path, *running)?;
-            }
-        }
+        self.fill(&volume.path, source)?;
         set_mode(&volume.path, PRIVATE)?;
         match volume.name(&path) {
             Ok(()) => Ok(()),
             Err(Errno::EXIST | Errno::NOTEMPTY) => Err(exists()),
             Err(errno) => Err(io_error("make", path)(errno)),
+        }
+    }
+
+    /// Fills an empty directory with what a volume is made of.
+    pub(super) fn fill(&self, path: &Path, source: &VolumeSource) -> Result<(), Error> {
+        match source {
+            VolumeSource::Empty => make_rootfs(path),
+            VolumeSource::Image(fingerprint) => {
+                if !self.has_image(fingerprint)? {
+                    return Err(Error::NoImage { pool: self.pool.clone(), fingerprint: fingerprint.clone() });
+                }
+                self.copy(&self.paths.image(fingerprint), path, false)
+            }
+            VolumeSource::Container { name, running } => {
+                self.expect_container(name)?;
+                self.copy(&self.paths.container(name), path, *running)
+            }
+            VolumeSource::Snapshot { container, name } => {
+                self.expect_snapshot(container, name)?;
+                self.copy(&self.paths.snapshot(container, name), path, false)
+            }
         }
     }
 
@@ -89,10 +94,4 @@ fn make_rootfs(volume: &Path) -> Result<(), Error> {
     let rootfs = volume.join("rootfs");
     mkdirat(CWD, &rootfs, Mode::RWXU).map_err(io_error("make", &rootfs))?;
     set_mode(&rootfs, ROOTFS)
-}
-
-fn set_mode(path: &Path, mode: Mode) -> Result<(), Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory = openat(CWD, path, flags, Mode::empty()).map_err(io_error("open", path))?;
-    fchmod(directory, mode).map_err(io_error("set the mode of", path))
 }

@@ -10,15 +10,17 @@ mod container;
 mod image;
 mod pool;
 mod repair;
+mod restore;
+mod snapshot;
 mod trash;
 
-use super::{Capabilities, ContainerSource, Driver, Repaired, Resources, Work};
+use super::{Capabilities, Driver, Repaired, Resources, Staged, VolumeSource, Work};
 use crate::error::{Error, io_error};
 use crate::paths::{PRIVATE, PoolPaths, TEMPORARY};
 use crate::pool::blocking;
 use crate::tree::Reflink;
-use model::{Fingerprint, InstanceName, PoolName};
-use rustix::fs::{CWD, RenameFlags, mkdirat, renameat_with};
+use model::{Fingerprint, InstanceName, PoolName, SnapshotName};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, fchmod, mkdirat, openat, renameat_with};
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -118,7 +120,7 @@ impl Driver for Dir {
         self.work(State::containers)
     }
 
-    fn create_container(&self, name: &InstanceName, source: ContainerSource) -> Work<'_, ()> {
+    fn create_container(&self, name: &InstanceName, source: VolumeSource) -> Work<'_, ()> {
         let name = name.clone();
         self.work(move |state| state.create_container(&name, &source))
     }
@@ -131,6 +133,65 @@ impl Driver for Dir {
     fn rename_container(&self, old: &InstanceName, new: &InstanceName) -> Work<'_, ()> {
         let (old, new) = (old.clone(), new.clone());
         self.work(move |state| state.rename_container(&old, &new))
+    }
+
+    fn stage(&self, name: &InstanceName, source: VolumeSource) -> Work<'_, Staged> {
+        let name = name.clone();
+        self.work(move |state| state.stage(&name, &source))
+    }
+
+    fn commit_staged(&self, name: &InstanceName, staged: Staged) -> Work<'_, ()> {
+        let name = name.clone();
+        self.work(move |state| state.commit_staged(&name, staged))
+    }
+
+    fn discard_staged(&self, name: &InstanceName) -> Work<'_, ()> {
+        let name = name.clone();
+        self.work(move |state| state.discard_staged(&name))
+    }
+
+    fn snapshotted(&self) -> Work<'_, Vec<InstanceName>> {
+        self.work(State::snapshotted)
+    }
+
+    fn snapshots(&self, container: &InstanceName) -> Work<'_, Vec<SnapshotName>> {
+        let container = container.clone();
+        self.work(move |state| state.snapshots(&container))
+    }
+
+    fn create_snapshot(
+        &self,
+        container: &InstanceName,
+        name: &SnapshotName,
+        source: VolumeSource,
+    ) -> Work<'_, ()> {
+        let (container, name) = (container.clone(), name.clone());
+        self.work(move |state| state.create_snapshot(&container, &name, &source))
+    }
+
+    fn delete_snapshot(&self, container: &InstanceName, name: &SnapshotName) -> Work<'_, bool> {
+        let (container, name) = (container.clone(), name.clone());
+        self.work(move |state| state.delete_snapshot(&container, &name))
+    }
+
+    fn delete_snapshots(&self, container: &InstanceName) -> Work<'_, bool> {
+        let container = container.clone();
+        self.work(move |state| state.delete_snapshots(&container))
+    }
+
+    fn rename_snapshot(
+        &self,
+        container: &InstanceName,
+        old: &SnapshotName,
+        new: &SnapshotName,
+    ) -> Work<'_, ()> {
+        let (container, old, new) = (container.clone(), old.clone(), new.clone());
+        self.work(move |state| state.rename_snapshot(&container, &old, &new))
+    }
+
+    fn rename_snapshots(&self, old: &InstanceName, new: &InstanceName) -> Work<'_, bool> {
+        let (old, new) = (old.clone(), new.clone());
+        self.work(move |state| state.rename_snapshots(&old, &new))
     }
 
     fn container_usage(&self, name: &InstanceName) -> Work<'_, u64> {
@@ -174,6 +235,11 @@ impl Temporary {
         Self { path, named: false }
     }
 
+    /// It stays under this name.
+    fn keep(mut self) {
+        self.named = true;
+    }
+
     /// Gives it its own name. `EEXIST`: the name is taken.
     fn name(mut self, path: &Path) -> Result<(), Errno> {
         rename_new(&self.path, path)?;
@@ -198,6 +264,21 @@ fn rename_new(from: &Path, to: &Path) -> Result<(), Errno> {
         // Some network file systems lack the flag. A directory never replaces a full one.
         Err(Errno::INVAL) if to.symlink_metadata().is_err() => rustix::fs::rename(from, to),
         result => result,
+    }
+}
+
+/// Gives a directory a mode.
+fn set_mode(path: &Path, mode: Mode) -> Result<(), Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = openat(CWD, path, flags, Mode::empty()).map_err(io_error("open", path))?;
+    fchmod(directory, mode).map_err(io_error("set the mode of", path))
+}
+
+/// Makes a directory for root alone, if it is not there.
+fn make_private(path: &Path) -> Result<(), Error> {
+    match mkdirat(CWD, path, PRIVATE) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(io_error("make", path)(errno)),
     }
 }
 

@@ -1,0 +1,73 @@
+//! Another content for a container's volume: made beside it, then exchanged with it.
+
+use super::{State, Temporary, set_mode};
+use crate::drivers::{Staged, VolumeSource};
+use crate::error::{Error, io_error};
+use crate::paths::{PRIVATE, STAGED};
+use model::InstanceName;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, openat, renameat_with, statat, syncfs};
+use rustix::io::Errno;
+use std::path::{Path, PathBuf};
+
+impl State {
+    fn staged(&self, name: &InstanceName) -> PathBuf {
+        self.paths.part("containers").join(format!("{STAGED}{name}"))
+    }
+
+    /// The new content is on disk before it replaces the old one, which goes at once.
+    pub(super) fn stage(&self, name: &InstanceName, source: &VolumeSource) -> Result<Staged, Error> {
+        self.discard_staged(name)?;
+        let path = self.staged(name);
+        let volume = Temporary::make(path.clone())?;
+        self.fill(&path, source)?;
+        set_mode(&path, PRIVATE)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(CWD, &path, flags, Mode::empty()).map_err(io_error("open", &path))?;
+        syncfs(&directory).map_err(io_error("write to disk", &path))?;
+        let number = inode(&path)?.ok_or_else(|| io_error("find", &path)(Errno::NOENT))?;
+        volume.keep();
+        Ok(Staged(number))
+    }
+
+    /// Both are directories with numbers of their own, so that however far an earlier call came,
+    /// it is known which is the new one.
+    pub(super) fn commit_staged(&self, name: &InstanceName, staged: Staged) -> Result<(), Error> {
+        let (path, new) = (self.paths.container(name), self.staged(name));
+        let (present, beside) = (inode(&path)?, inode(&new)?);
+        if present != Some(staged.0) {
+            if beside != Some(staged.0) {
+                return Err(Error::NotStaged { pool: self.pool.clone(), container: name.clone() });
+            }
+            self.exchange(&new, &path, name, present.is_some())?;
+        }
+        self.discard_staged(name)
+    }
+
+    fn exchange(&self, new: &Path, path: &Path, name: &InstanceName, present: bool) -> Result<(), Error> {
+        let failed = |errno: Errno| io_error("put the new content in the place of", path)(errno);
+        if !present {
+            return rustix::fs::rename(new, path).map_err(failed);
+        }
+        match renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE) {
+            // Some network file systems lack the flag: then there is a moment without either.
+            Err(Errno::INVAL) => {
+                self.trash.take(&self.paths.part("containers"), path, name.as_str())?;
+                rustix::fs::rename(new, path).map_err(failed)
+            }
+            result => result.map_err(failed),
+        }
+    }
+
+    pub(super) fn discard_staged(&self, name: &InstanceName) -> Result<(), Error> {
+        self.trash.take(&self.paths.part("containers"), &self.staged(name), name.as_str()).map(drop)
+    }
+}
+
+/// The number of a directory; none if it is not there.
+fn inode(path: &Path) -> Result<Option<u64>, Error> {
+    match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat.st_ino)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(io_error("look at", path)(errno)),
+    }
+}
