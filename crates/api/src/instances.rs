@@ -83,6 +83,29 @@ pub struct Snapshot {
     pub expires_at: Time,
 }
 
+/// `POST /containers/<n>/snapshots`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SnapshotsPost {
+    /// Its name; empty: after the container's pattern.
+    #[serde(deserialize_with = "null_default")]
+    pub name: String,
+    /// Keep the state of the processes, too.
+    #[serde(deserialize_with = "null_default")]
+    pub stateful: bool,
+    /// When it is removed; [`Time::UNSET`]: never; none: after the container's rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+}
+
+/// `PUT /containers/<n>/snapshots/<s>`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SnapshotPut {
+    /// When it is removed; [`Time::UNSET`]: never.
+    pub expires_at: Time,
+}
+
 /// `POST /containers`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -126,6 +126,12 @@ pub enum Error {
         "At least one container relies on this profile's root disk device; {profile:?} has to keep its pool"
     )]
     RootInUse { profile: String },
+    #[error(
+        "Stateful snapshot restore requested by snapshot is stateless: {name:?} holds files and configuration; restore it without \"stateful\""
+    )]
+    StatelessSnapshot { name: String },
+    #[error("The container {name:?} is protected: set security.protection.delete to false first")]
+    Protected { name: String },
     #[error("The storage pool {pool:?} cannot be used: {reason}")]
     PoolUnavailable { pool: String, reason: String },
     #[error("The image is larger than {limit} bytes")]
@@ -209,6 +215,8 @@ impl Error {
             | Self::MissingParent { .. }
             | Self::NoFunctions { .. }
             | Self::FunctionsInUse { .. }
+            | Self::StatelessSnapshot { .. }
+            | Self::Protected { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::Shutdown => Kind::Unavailable,
             Self::Step { source, .. } | Self::DiskFull { source, .. } => source.kind(),

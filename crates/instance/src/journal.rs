@@ -2,8 +2,9 @@
 //! `kill -9` interrupted.
 
 use crate::Error;
-use model::names::{Fingerprint, InstanceName, PoolName};
+use model::names::{Fingerprint, InstanceName, PoolName, SnapshotName};
 use serde::{Deserialize, Serialize};
+use storage::Staged;
 use store::Store;
 use store::journal::JournalId;
 
@@ -17,6 +18,16 @@ pub(crate) enum Entry {
     Delete { name: InstanceName, pool: PoolName },
     /// A container gets another name: the record decides which.
     Rename { from: InstanceName, to: InstanceName, pool: PoolName },
+    /// A container is frozen for a moment: thawed.
+    Still { name: InstanceName },
+    /// A snapshot is taken: undone when it has no record.
+    Snapshot { name: InstanceName, snapshot: SnapshotName, pool: PoolName },
+    /// A snapshot is removed: finished.
+    DeleteSnapshot { name: InstanceName, snapshot: SnapshotName, pool: PoolName },
+    /// A snapshot gets another name: the record decides which.
+    RenameSnapshot { name: InstanceName, from: SnapshotName, to: SnapshotName, pool: PoolName },
+    /// A container gets other files: finished once they are written down here, undone before.
+    Restore { name: InstanceName, pool: PoolName, staged: Option<Staged> },
     /// Image files are put into place: undone when there is no record.
     Import { fingerprint: Fingerprint },
     /// An image is removed: finished.
@@ -30,6 +41,11 @@ impl Entry {
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
             Self::Rename { .. } => "rename",
+            Self::Still { .. } => "still",
+            Self::Snapshot { .. } => "snapshot",
+            Self::DeleteSnapshot { .. } => "delete-snapshot",
+            Self::RenameSnapshot { .. } => "rename-snapshot",
+            Self::Restore { .. } => "restore",
             Self::Import { .. } => "import",
             Self::Remove { .. } => "remove",
         }
@@ -38,7 +54,14 @@ impl Entry {
     /// What it is done to, likewise.
     fn subject(&self) -> String {
         match self {
-            Self::Create { name, .. } | Self::Delete { name, .. } => name.to_string(),
+            Self::Create { name, .. }
+            | Self::Delete { name, .. }
+            | Self::Still { name }
+            | Self::Restore { name, .. } => name.to_string(),
+            Self::Snapshot { name, snapshot, .. } | Self::DeleteSnapshot { name, snapshot, .. } => {
+                format!("{name}/{snapshot}")
+            }
+            Self::RenameSnapshot { name, from, .. } => format!("{name}/{from}"),
             Self::Rename { from, .. } => from.to_string(),
             Self::Import { fingerprint } | Self::Remove { fingerprint } => fingerprint.to_string(),
         }
@@ -54,6 +77,13 @@ pub(crate) async fn begin(store: &Store, entry: Entry) -> Result<JournalId, Erro
 /// The work was undone.
 pub(crate) async fn give_up(store: Store, id: JournalId) {
     if let Err(error) = store.write(move |tx| store::journal::end(tx, id)).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot end an entry of the journal");
+    }
+}
+
+/// The work is done, and so it is after a power cut.
+pub(crate) async fn done(store: &Store, id: JournalId) {
+    if let Err(error) = store.write_lazy(move |tx| store::journal::end(tx, id)).await {
         tracing::error!(error = &error as &dyn std::error::Error, "cannot end an entry of the journal");
     }
 }

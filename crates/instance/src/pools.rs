@@ -10,7 +10,7 @@ use image::{ImageFiles, Limits};
 use model::names::{Fingerprint, InstanceName, PoolName};
 use std::path::PathBuf;
 use std::sync::Arc;
-use storage::{VolumeSource, DriverKind, EnsureError};
+use storage::{DriverKind, EnsureError, VolumeSource};
 use store::Store;
 use store::pools::Pool as Record;
 
@@ -232,26 +232,6 @@ impl Pools {
             EnsureError::Storage(error) => Error::Storage(error),
         })?;
         Ok(pool.create_container(name, VolumeSource::Image(fingerprint.clone())).await?)
-    }
-
-    /// Makes a container's volume as a copy of another container of the same pool.
-    pub(crate) async fn copy(
-        &self,
-        from: &PoolName,
-        source: &InstanceName,
-        running: bool,
-        to: &PoolName,
-        name: &InstanceName,
-    ) -> Result<(), Error> {
-        if from != to {
-            return Err(Error::Unsupported {
-                subject: format!("Copying from the pool {from} to {to}"),
-                feature: "copies between pools",
-                hint: "copy within the pool",
-            });
-        }
-        let source = VolumeSource::Container { name: source.clone(), running };
-        Ok(self.usable(to)?.create_container(name, source).await?)
     }
 
     /// An empty volume.

@@ -164,6 +164,7 @@ impl Profiles {
         let (gone, here) = write.await?;
         self.catalog.0.remove(gone, name);
         self.catalog.0.insert(here, new.as_str(), Record { name: new.clone(), ..Record::clone(&record) });
+        self.instances.reload_snapshots(name).await;
         Ok(())
     }
 
@@ -178,6 +179,7 @@ impl Profiles {
         let stamp =
             self.store.write(move |tx| store::profiles::delete(tx, &deleted).map(|()| Stamp::take())).await?;
         self.catalog.0.remove(stamp, name);
+        self.instances.reload_snapshots(name).await;
         Ok(())
     }
 

@@ -119,6 +119,10 @@ pub enum Action {
     Delete,
     /// Give it another name.
     Rename,
+    /// Take a snapshot.
+    Snapshot,
+    /// Make it what a snapshot is.
+    Restore,
     /// Run a program in it.
     Exec,
     /// Attach to its console.
@@ -168,6 +172,9 @@ pub enum Refusal {
     /// Rename of what runs.
     #[error("renaming of running container not allowed: stop it first")]
     RenameRunning,
+    /// Restore of what runs.
+    #[error("The container is running: stop it first")]
+    RestoreRunning,
     /// Orderly restart of what is frozen.
     #[error("The container is frozen and can't be restarted in an orderly way: unfreeze it, or use --force")]
     RestartFrozen,
@@ -202,6 +209,8 @@ pub fn decide(state: &InstanceState, action: Action) -> Decision {
         Action::Unfreeze => unfreeze(state),
         Action::Delete => delete(state),
         Action::Rename => rename(state),
+        Action::Snapshot => snapshot(state),
+        Action::Restore => restore(state),
         Action::Exec => attach(state, Refusal::ExecNotRunning, Refusal::ExecFrozen),
         Action::Console => attach(state, Refusal::ConsoleNotRunning, Refusal::ConsoleFrozen),
     }
@@ -298,6 +307,23 @@ fn rename(state: &InstanceState) -> Decision {
     }
 }
 
+fn snapshot(state: &InstanceState) -> Decision {
+    match state {
+        S::Stopped | S::Running { .. } | S::Frozen { .. } | S::Stopping { .. } => Accept,
+        S::Starting | S::Freezing { .. } | S::Restarting | S::Error { .. } => not_now(state),
+    }
+}
+
+fn restore(state: &InstanceState) -> Decision {
+    match state {
+        S::Stopped => Accept,
+        S::Running { .. } | S::Frozen { .. } => Refuse(Refusal::RestoreRunning),
+        S::Starting | S::Freezing { .. } | S::Stopping { .. } | S::Restarting | S::Error { .. } => {
+            not_now(state)
+        }
+    }
+}
+
 fn attach(state: &InstanceState, not_running: Refusal, frozen: Refusal) -> Decision {
     match state {
         // A container on its way down still has an init to be looked at.
@@ -350,6 +376,8 @@ mod tests {
             (Action::Unfreeze, "----A----"),
             (Action::Delete, "A--------"),
             (Action::Rename, "A--------"),
+            (Action::Snapshot, "A-A-AAA--"),
+            (Action::Restore, "A--------"),
             (Action::Exec, "--A--A---"),
             (Action::Console, "--A--A---"),
         ];

@@ -1,8 +1,9 @@
 //! Create: from an image, empty, or as a copy of another container.
 
 use super::context::Context;
-use super::owner::Owner;
-use super::registry::Reservation;
+use super::copy::{Job, What, inherited};
+use super::owner::{Owner, Request};
+use super::registry::{Entry, Reservation};
 use super::{Creation, gate};
 use crate::devices::nic;
 use crate::journal::{self, Entry as Journal};
@@ -17,6 +18,7 @@ use model::state::InstanceState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::instances::{Instance as Record, NewInstance};
+use store::snapshots::Snapshot;
 
 /// How often a generated name may turn out to be taken.
 const NAME_TRIES: u32 = 100;
@@ -25,7 +27,7 @@ const NAME_TRIES: u32 = 100;
 enum Origin {
     Image(Fingerprint),
     Empty,
-    Copy { pool: PoolName, name: InstanceName, running: bool },
+    Copy { from: Arc<Entry>, what: What },
 }
 
 /// A container that may be made: everything is checked, nothing is done.
@@ -52,7 +54,8 @@ pub(super) fn create(
             hint: "leave \"stateful\" out",
         });
     }
-    let source = (post.source.kind == "copy").then(|| post.source.source.clone());
+    let of = |source: &str| source.split('/').next().unwrap_or_default().to_owned();
+    let source = (post.source.kind == "copy").then(|| of(&post.source.source));
     let start = post.start;
     let plan = plan(context, post)?;
     let name = plan.record.name.to_string();
@@ -60,7 +63,7 @@ pub(super) fn create(
     let work = Box::pin(async move {
         let entry = make(&context, plan, &progress).await?;
         if start {
-            entry.ask(|reply| super::owner::Request::Start { reply }).await?;
+            entry.ask(|reply| Request::Start { reply }).await?;
         }
         Ok(None)
     });
@@ -180,48 +183,53 @@ fn from_copy(context: &Context, source: &Source) -> Result<(Origin, Inherited), 
     if source.source.is_empty() {
         return Err(Error::Missing { field: "source", hint: "name the container to copy" });
     }
-    if source.source.contains('/') {
-        return Err(Error::Unsupported {
-            subject: source.source.clone(),
-            feature: "snapshots",
-            hint: "copy the container itself",
-        });
-    }
-    let entry = context.registry.get(&source.source)?;
-    let (view, running) = (entry.view(), entry.live().is_some());
-    let kept = |key: &str| {
-        !key.starts_with("volatile.") || key == "volatile.base_image" || key == "volatile.last_state.idmap"
+    let (container, snapshot) = match source.source.split_once('/') {
+        Some((container, snapshot)) => (container, Some(snapshot)),
+        None => (source.source.as_str(), None),
     };
-    let config =
-        view.config.iter().filter(|(key, _)| kept(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let pool = context.pools.of_instance(&view)?;
+    let from = context.registry.get(container)?;
+    if let Some(name) = snapshot {
+        let snapshot = from.snapshot(name)?;
+        let content = snapshot.content.clone();
+        let inherited = Inherited {
+            config: inherited(&content.config),
+            devices: content.devices,
+            profiles: Some(content.profiles),
+            architecture: Some(content.architecture),
+        };
+        return Ok((Origin::Copy { from, what: What::Snapshot(snapshot.name.clone()) }, inherited));
+    }
+    let view = from.view();
     let profiles = view.profiles.iter().map(|name| ProfileName::parse(name)).collect::<Result<_, _>>()?;
     let inherited = Inherited {
-        config,
+        config: inherited(&view.config),
         devices: view.devices.clone(),
         profiles: Some(profiles),
         architecture: Architecture::parse(&view.architecture).ok(),
     };
-    Ok((Origin::Copy { pool, name: InstanceName::parse(&source.source)?, running }, inherited))
+    let what = What::Container { snapshots: !source.container_only && !source.instance_only };
+    Ok((Origin::Copy { from, what }, inherited))
 }
 
-async fn make(
-    context: &Arc<Context>,
-    plan: Plan,
-    progress: &Progress,
-) -> Result<Arc<super::registry::Entry>, Error> {
+async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result<Arc<Entry>, Error> {
     let Plan { record, pool, origin, reservation } = plan;
     let name = record.name.clone();
     let mut steps = Steps::new(name.as_str());
     let entry = Journal::Create { name: name.clone(), pool: pool.clone() };
     let journal = steps.run("create:journal", journal::begin(&context.store, entry)).await?;
     steps.undo("create:journal", journal::give_up(context.store.clone(), journal));
-    steps.run("create:volume", make_volume(context, &pool, &name, &origin, progress)).await?;
-    steps.undo("create:volume", remove_volume(context.clone(), pool.clone(), name.clone()));
+    // Some of the volumes of a copy may be there when it fails.
+    steps.undo("create:volume", remove_volumes(context.clone(), pool.clone(), name.clone()));
+    let volumes = make_volumes(context, &pool, &name, origin, progress);
+    let snapshots = steps.run("create:volume", volumes).await?;
     let record: Record = steps
         .run("create:record", async {
+            let snapshots = snapshots.clone();
             let done = context.store.write(move |tx| {
                 let record = store::instances::insert(tx, &record)?;
+                for snapshot in &snapshots {
+                    store::snapshots::insert(tx, &record.name, snapshot)?;
+                }
                 store::journal::end(tx, journal)?;
                 Ok(record)
             });
@@ -230,38 +238,42 @@ async fn make(
         .await?;
     crate::steps::crash_at("create:done");
     steps.keep();
-    let entry = Owner::adopt(context, record, InstanceState::Stopped);
+    let entry = Owner::adopt(context, record, snapshots, InstanceState::Stopped);
     drop(reservation);
     context.networks.announce(&entry.view()).await;
     context.tell("container-created", name.as_str());
     Ok(entry)
 }
 
-async fn make_volume(
+/// Makes the volumes; gives the records of the snapshots among them.
+async fn make_volumes(
     context: &Context,
     pool: &PoolName,
     name: &InstanceName,
-    origin: &Origin,
+    origin: Origin,
     progress: &Progress,
-) -> Result<(), Error> {
+) -> Result<Vec<Snapshot>, Error> {
     match origin {
-        Origin::Empty => context.pools.create_empty(pool, name).await,
+        Origin::Empty => context.pools.create_empty(pool, name).await?,
         Origin::Image(fingerprint) => {
-            context
-                .pools
-                .create_from_image(pool, name, fingerprint, context.images.files(fingerprint), progress)
-                .await?;
-            context.images.used(fingerprint).await;
-            Ok(())
+            let files = context.images.files(&fingerprint);
+            context.pools.create_from_image(pool, name, &fingerprint, files, progress).await?;
+            context.images.used(&fingerprint).await;
         }
-        Origin::Copy { pool: from, name: source, running } => {
-            context.pools.copy(from, source, *running, pool, name).await
+        Origin::Copy { from, what } => {
+            let job = Job { name: name.clone(), pool: pool.clone(), what };
+            return from.ask(|reply| Request::Copy { job, reply }).await;
         }
     }
+    Ok(Vec::new())
 }
 
-async fn remove_volume(context: Arc<Context>, pool: PoolName, name: InstanceName) {
-    if let Err(error) = context.pools.remove_container(&pool, &name).await {
-        tracing::error!(instance = %name, error = %error.story(), "cannot remove the volume of a failed creation");
+async fn remove_volumes(context: Arc<Context>, pool: PoolName, name: InstanceName) {
+    let removed = async {
+        context.pools.usable(&pool)?.delete_snapshots(&name).await?;
+        context.pools.remove_container(&pool, &name).await
+    };
+    if let Err(error) = removed.await {
+        tracing::error!(instance = %name, error = %error.story(), "cannot remove the volumes of a failed creation");
     }
 }

@@ -4,11 +4,22 @@ use super::owner::Owner;
 use crate::Error;
 use crate::journal::{self, Entry as Journal};
 use crate::steps::Steps;
+use api::instances::Instance;
+use model::config::{get, is_true};
+
+/// Refuses to remove what its owner has protected.
+pub(super) fn unprotected(view: &Instance) -> Result<(), Error> {
+    if get(&view.expanded_config, "security.protection.delete").is_some_and(is_true) {
+        return Err(Error::Protected { name: view.name.clone() });
+    }
+    Ok(())
+}
 
 impl Owner {
     /// Removes it. What has been begun is finished at the next start-up if the daemon dies on the
     /// way: a container that is half gone is of no use to anybody.
     pub(super) async fn delete(&mut self) -> Result<(), Error> {
+        unprotected(&*self.entry().view())?;
         let (context, name) = (self.context.clone(), self.record.name.clone());
         let pool = self.record.pool.clone();
         let mut steps = Steps::new(name.as_str());
@@ -16,6 +27,8 @@ impl Owner {
         self.entry().set_live(None);
         let entry = Journal::Delete { name: name.clone(), pool: pool.clone() };
         let journal = steps.run("delete:journal", journal::begin(&context.store, entry)).await?;
+        let snapshots = async { Ok(context.pools.usable(&pool)?.delete_snapshots(&name).await?) };
+        steps.run("delete:snapshots", snapshots).await?;
         steps.run("delete:volume", context.pools.remove_container(&pool, &name)).await?;
         steps
             .run("delete:record", async {

@@ -6,6 +6,7 @@
 //! | [`owner`] | the task that owns one container, and the diagram of its states |
 //! | `create`, `start`, `stop`, … | one verb each |
 //! | [`gate`] | the one check of every configuration |
+//! | [`snapshots`] | what containers were |
 //! | [`view`], [`state`] | what clients see |
 //! | [`repair`] | what a daemon finds when it starts |
 
@@ -13,6 +14,7 @@ mod boot;
 mod confine;
 mod console;
 pub(crate) mod context;
+mod copy;
 mod create;
 mod delete;
 mod devlxd;
@@ -30,8 +32,10 @@ mod registry;
 mod rename;
 pub(crate) mod repair;
 mod shutdown;
+mod snapshots;
 mod start;
 mod state;
+mod still;
 mod stop;
 mod templates;
 mod update;
@@ -106,7 +110,8 @@ impl Instances {
         let entry = self.context.registry.get(name)?;
         let state = state::state(&entry, &self.context.networks).await?;
         let instance = Instance::clone(&entry.view());
-        Ok(InstanceFull { instance, backups: None, state: Some(state), snapshots: None })
+        let snapshots = Some(snapshots::all(&self.context, &entry));
+        Ok(InstanceFull { instance, backups: None, state: Some(state), snapshots })
     }
 
     /// What it is doing now.
@@ -177,6 +182,7 @@ impl Instances {
     pub async fn delete(&self, name: &str) -> Result<Work, Error> {
         let entry = self.context.registry.get(name)?;
         allowed(&entry, Action::Delete)?;
+        delete::unprotected(&entry.view())?;
         Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::Delete { reply }).await?;
             Ok(None)

@@ -12,16 +12,20 @@
 //! ```
 
 use super::context::Context;
+use super::copy::Job;
 use super::registry::Entry;
+use super::snapshots::Wanted;
 use super::stop::Afterwards;
 use super::view;
 use crate::Error;
+use api::Time;
 use api::instances::{InstancePatch, InstancePut};
-use model::names::InstanceName;
+use model::names::{InstanceName, SnapshotName};
 use model::runtime::protocol::{Exit, Kept};
 use model::state::{Action, Decision, InstanceState, decide};
 use std::sync::Arc;
 use store::instances::Instance as Record;
+use store::snapshots::Snapshot;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many requests may wait; more are refused as "busy".
@@ -54,6 +58,20 @@ pub(crate) enum Request {
     Delete { reply: Reply<()> },
     /// Remember that it has said to be up, or no longer to be.
     Ready { ready: bool, reply: Reply<()> },
+    /// Take a snapshot.
+    Snapshot { wanted: Wanted, reply: Reply<()> },
+    /// Say when a snapshot is removed.
+    ExpireSnapshot { name: SnapshotName, expires_at: Time, reply: Reply<()> },
+    /// Give a snapshot another name.
+    RenameSnapshot { name: SnapshotName, new: SnapshotName, reply: Reply<()> },
+    /// Remove a snapshot.
+    DeleteSnapshot { name: SnapshotName, reply: Reply<()> },
+    /// Read the snapshots again.
+    ReloadSnapshots,
+    /// Become what a snapshot is.
+    Restore { name: SnapshotName, reply: Reply<()> },
+    /// Copy its files for another container.
+    Copy { job: Job, reply: Reply<Vec<Snapshot>> },
     /// Its init has ended.
     Ended(Exit),
     /// The keeper may have been replaced: see what is true.
@@ -75,10 +93,16 @@ pub(super) struct Owner {
 
 impl Owner {
     /// Makes the owner of a container and puts the container into the registry.
-    pub(super) fn adopt(context: &Arc<Context>, record: Record, state: InstanceState) -> Arc<Entry> {
+    pub(super) fn adopt(
+        context: &Arc<Context>,
+        record: Record,
+        snapshots: Vec<Snapshot>,
+        state: InstanceState,
+    ) -> Arc<Entry> {
         let (sender, requests) = mpsc::channel(QUEUE);
         let view = view::instance(context, &record, &state);
         let entry = Arc::new(Entry::new(view, state, sender));
+        entry.set_snapshots(snapshots.into_iter().map(Arc::new).collect());
         context.registry.insert(record.name.as_str(), entry.clone());
         let owner = Self {
             context: context.clone(),
@@ -152,6 +176,17 @@ impl Owner {
             Request::Rename { name, reply } => answer(reply, self.serve_rename(name).await),
             Request::Delete { reply } => answer(reply, self.serve_delete().await),
             Request::Ready { ready, reply } => answer(reply, self.record_ready(ready).await),
+            Request::Snapshot { wanted, reply } => answer(reply, self.snapshot(wanted).await),
+            Request::ExpireSnapshot { name, expires_at, reply } => {
+                answer(reply, self.expire_snapshot(&name, expires_at).await);
+            }
+            Request::RenameSnapshot { name, new, reply } => {
+                answer(reply, self.rename_snapshot(&name, &new).await);
+            }
+            Request::DeleteSnapshot { name, reply } => answer(reply, self.delete_snapshot(&name).await),
+            Request::ReloadSnapshots => self.reload_snapshots().await,
+            Request::Restore { name, reply } => answer(reply, self.restore(&name).await),
+            Request::Copy { job, reply } => answer(reply, self.copy_to(job).await),
             Request::Ended(exit) => self.ended(exit).await,
             Request::Reconcile(kept) => self.reconcile(kept).await,
             Request::Settle { kept, host_booted, reply } => {

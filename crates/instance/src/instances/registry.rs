@@ -2,18 +2,22 @@
 
 use super::live::Live;
 use super::owner::Request;
+use super::snapshots::Snapshots;
 use crate::guest::Listeners;
 use crate::{Error, files::FileQueue};
 use api::instances::Instance;
 use model::state::InstanceState;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use store::snapshots::Snapshot;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// What can be known of a container without asking its owner task.
 pub(crate) struct Entry {
     /// As clients see it; replaced as a whole at each change.
     view: RwLock<Arc<Instance>>,
+    /// What it was at times.
+    snapshots: RwLock<Snapshots>,
     /// What it does.
     pub(super) state: watch::Sender<InstanceState>,
     /// How often it has ended since the daemon started: what those wait for who stop it.
@@ -32,6 +36,7 @@ impl Entry {
     pub(super) fn new(view: Instance, state: InstanceState, owner: mpsc::Sender<Request>) -> Self {
         Self {
             view: RwLock::new(Arc::new(view)),
+            snapshots: RwLock::default(),
             state: watch::Sender::new(state),
             ends: watch::Sender::new(0),
             live: RwLock::new(None),
@@ -48,6 +53,15 @@ impl Entry {
 
     pub(super) fn set_view(&self, view: Instance) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    }
+
+    /// What it was at times, oldest first.
+    pub(super) fn snapshots(&self) -> Snapshots {
+        self.snapshots.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_snapshots(&self, snapshots: Vec<Arc<Snapshot>>) {
+        *self.snapshots.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshots);
     }
 
     /// What belongs to its processes, while it runs.

@@ -6,12 +6,13 @@ use super::context::Context;
 use super::host_boot;
 use super::live::Live;
 use super::owner::{Owner, Request};
+use super::still;
 use crate::Error;
 use crate::journal::{self, Entry as Journal};
 use crate::keeper::{Keeper, Notice};
 use container::cgroup::Cgroup;
 use model::IdMap;
-use model::names::{InstanceName, PoolName};
+use model::names::{InstanceName, PoolName, SnapshotName};
 use model::power::LastPower;
 use model::runtime::protocol::{EventBody, Exit, Kept};
 use model::state::InstanceState;
@@ -42,11 +43,11 @@ async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
     match entry {
         Journal::Create { name, pool } => {
             if find(context, &name).await?.is_none() {
-                remove_volume(context, &pool, &name).await?;
+                remove_volumes(context, &pool, &name).await?;
             }
         }
         Journal::Delete { name, pool } => {
-            remove_volume(context, &pool, &name).await?;
+            remove_volumes(context, &pool, &name).await?;
             let gone = name.clone();
             match context.store.write(move |tx| store::instances::delete(tx, &gone)).await {
                 Ok(()) | Err(store::Error::NotFound { .. }) => {}
@@ -61,6 +62,34 @@ async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
             if !pool.containers().await?.contains(&wanted) {
                 pool.rename_container(&other, &wanted).await?;
             }
+            pool.rename_snapshots(&other, &wanted).await?;
+        }
+        Journal::Still { name } => still::thaw(context, &name).await?,
+        Journal::Snapshot { name, snapshot, pool } => {
+            if !has_snapshot(context, &name, &snapshot).await? {
+                context.pools.usable(&pool)?.delete_snapshot(&name, &snapshot).await?;
+            }
+        }
+        Journal::DeleteSnapshot { name, snapshot, pool } => {
+            context.pools.usable(&pool)?.delete_snapshot(&name, &snapshot).await?;
+            match context.store.write(move |tx| store::snapshots::delete(tx, &name, &snapshot)).await {
+                Ok(()) | Err(store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Journal::RenameSnapshot { name, from, to, pool } => {
+            let pool = context.pools.usable(&pool)?;
+            let renamed = has_snapshot(context, &name, &to).await?;
+            let (wanted, other) = if renamed { (to, from) } else { (from, to) };
+            if !pool.snapshots(&name).await?.contains(&wanted) {
+                pool.rename_snapshot(&name, &other, &wanted).await?;
+            }
+        }
+        Journal::Restore { name, pool, staged: None } => {
+            context.pools.usable(&pool)?.discard_staged(&name).await?;
+        }
+        Journal::Restore { name, pool, staged: Some(staged) } => {
+            context.pools.usable(&pool)?.commit_staged(&name, staged).await?;
         }
         Journal::Import { fingerprint } => {
             if context.images.get(fingerprint.as_str()).is_err() {
@@ -77,8 +106,19 @@ async fn find(context: &Context, name: &InstanceName) -> Result<Option<Record>, 
     Ok(context.store.read(move |conn| store::instances::find(conn, &name)).await?)
 }
 
-async fn remove_volume(context: &Context, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
-    context.pools.usable(pool)?.delete_container(name).await?;
+async fn has_snapshot(
+    context: &Context,
+    name: &InstanceName,
+    snapshot: &SnapshotName,
+) -> Result<bool, Error> {
+    let (name, snapshot) = (name.clone(), snapshot.clone());
+    Ok(context.store.read(move |conn| store::snapshots::exists(conn, &name, &snapshot)).await?)
+}
+
+async fn remove_volumes(context: &Context, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
+    let pool = context.pools.usable(pool)?;
+    pool.delete_snapshots(name).await?;
+    pool.delete_container(name).await?;
     Ok(())
 }
 
@@ -86,7 +126,10 @@ impl Instances {
     /// Loads every container and finds out what it does.
     pub(crate) async fn load(&self) -> Result<(), Error> {
         let context = &self.context;
-        let records = context.store.read(store::instances::list).await?;
+        let read = |conn: &store::Conn<'_>| {
+            Ok::<_, store::Error>((store::instances::list(conn)?, store::snapshots::list(conn)?))
+        };
+        let (records, mut snapshots) = context.store.read(read).await?;
         let mut kept: HashMap<String, Kept> =
             context.keeper.list().await?.into_iter().map(|kept| (kept.name.clone(), kept)).collect();
         let host_booted = host_boot::is_new(&context.var);
@@ -95,7 +138,8 @@ impl Instances {
             kept.values().filter(|kept| kept.exit.is_none()).map(|kept| kept.name.clone()).collect();
         for record in records {
             let kept = kept.remove(record.name.as_str());
-            let entry = Owner::adopt(context, record, InstanceState::Stopped);
+            let snapshots = snapshots.remove(&record.id).unwrap_or_default();
+            let entry = Owner::adopt(context, record, snapshots, InstanceState::Stopped);
             settling
                 .spawn(async move { entry.ask(|reply| Request::Settle { kept, host_booted, reply }).await });
         }

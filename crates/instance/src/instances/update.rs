@@ -17,9 +17,6 @@ use store::instances::{Instance as Record, Update};
 /// What an update would be refused for whatever state the container is in: told before there is an
 /// operation. The owner checks again, with the profiles as they are then.
 pub(super) fn check(context: &Context, put: &InstancePut) -> Result<(), Error> {
-    if !put.restore.is_empty() {
-        return Err(Error::not_found("Snapshot", &put.restore));
-    }
     let profiles = gate::profiles(context, put.profiles.as_deref().unwrap_or_default())?;
     let layers = context.profiles.layers(&profiles);
     let expanded = expand((&put.config, &put.devices), layers.iter().map(|p| (&p.config, &p.devices)));
@@ -132,7 +129,7 @@ impl Owner {
 }
 
 /// The write that makes a row what the record is.
-fn update_row(record: &Record) -> impl FnOnce(&Tx<'_>) -> store::Result<()> + Send + 'static {
+pub(super) fn update_row(record: &Record) -> impl FnOnce(&Tx<'_>) -> store::Result<()> + Send + 'static {
     let (name, used) = (record.name.clone(), record.last_used_at);
     let update = Update {
         architecture: record.architecture,
