@@ -105,8 +105,9 @@ pub(crate) async fn put(
 ) -> Answer {
     check(&instances, &name, &expected)?;
     if !put.restore.is_empty() {
-        instances.get(&name)?;
-        return Err(Refusal::later("restore snapshots"));
+        let work = instances.restore(&name, &put.restore, put.stateful)?;
+        let task = Task { description: "Restoring snapshot", resources: container(&name), may_cancel: false };
+        return accepted(&operations.run(task, work));
     }
     let work = instances.update(&name, put).await?;
     let task = Task { description: "Updating container", resources: container(&name), may_cancel: false };

@@ -3,8 +3,8 @@
 //! What guests may ask is a table of its own: everything else asks for [`Permission::Manage`].
 
 use super::{
-    aliases, console, events, exec, files, image_export, image_upload, images, instances, internal, logs,
-    metadata, networks, operations, pools, profiles, server, snapshots, state,
+    aliases, backups, console, events, exec, files, image_export, image_upload, images, instances, internal,
+    logs, metadata, networks, operations, pools, profiles, server, snapshots, state,
 };
 use crate::app::App;
 use crate::listen::{Caller, Permission};
@@ -77,9 +77,16 @@ fn instance_routes(prefix: &str) -> Router<App> {
         .route(&below("logs"), get(logs::list))
         .route(&below("logs/{file}"), get(logs::get).delete(logs::delete))
         .route(&below("snapshots"), get(snapshots::list).post(snapshots::create))
-        .route(&below("snapshots/{snapshot}"), get(snapshots::get))
-        .route(&below("backups"), get(snapshots::list).post(snapshots::create_backup))
-        .route(&below("backups/{backup}"), get(snapshots::get))
+        .route(
+            &below("snapshots/{snapshot}"),
+            get(snapshots::get)
+                .put(snapshots::put)
+                .patch(snapshots::patch)
+                .post(snapshots::rename)
+                .delete(snapshots::delete),
+        )
+        .route(&below("backups"), get(backups::list).post(backups::create))
+        .route(&below("backups/{backup}"), get(backups::get))
 }
 
 fn image_routes() -> Router<App> {

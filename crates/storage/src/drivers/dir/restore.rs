@@ -40,7 +40,11 @@ impl State {
             }
             self.exchange(&new, &path, name, present.is_some())?;
         }
-        self.discard_staged(name)
+        // It is done; that the old content takes space is no reason to take it back.
+        if let Err(error) = self.discard_staged(name) {
+            tracing::warn!(container = %name, error = &error as &dyn std::error::Error, "cannot remove the old content");
+        }
+        Ok(())
     }
 
     fn exchange(&self, new: &Path, path: &Path, name: &InstanceName, present: bool) -> Result<(), Error> {
