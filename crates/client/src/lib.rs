@@ -29,6 +29,7 @@ mod operations;
 mod profiles;
 mod query;
 mod server;
+mod snapshots;
 mod storage;
 mod upload;
 mod websocket;

@@ -130,11 +130,11 @@ pub(crate) struct StopArgs {
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc delete first\n  lxc delete --force first second\n  lxc delete -i first"
+    after_help = "Examples:\n  lxc delete first\n  lxc delete --force first second\n  lxc delete -i first\n  lxc delete first/before-upgrade"
 )]
 pub(crate) struct DeleteArgs {
-    /// The containers
-    #[arg(required = true, value_name = "[REMOTE:]CONTAINER")]
+    /// The containers or snapshots
+    #[arg(required = true, value_name = "[REMOTE:]CONTAINER[/SNAPSHOT]")]
     pub(crate) names: Vec<String>,
     /// Stop what runs, by force, before deleting it
     #[arg(short, long)]
@@ -148,11 +148,11 @@ pub(crate) struct DeleteArgs {
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc copy first second\n  lxc copy first second -c limits.cpu=2 --ephemeral"
+    after_help = "Examples:\n  lxc copy first second\n  lxc copy first second -c limits.cpu=2 --ephemeral\n  lxc copy first second --instance-only     (without its snapshots)\n  lxc copy first/before-upgrade third"
 )]
 pub(crate) struct CopyArgs {
-    /// The container to copy
-    #[arg(value_name = "[REMOTE:]SOURCE")]
+    /// The container or snapshot to copy
+    #[arg(value_name = "[REMOTE:]SOURCE[/SNAPSHOT]")]
     pub(crate) source: String,
     /// Name of the copy
     #[arg(value_name = "[REMOTE:][NAME]")]
@@ -170,30 +170,75 @@ pub(crate) struct CopyArgs {
     #[arg(short, long)]
     pub(crate) ephemeral: bool,
     /// Leave the snapshots behind
-    #[arg(long, alias = "instance-only")]
+    #[arg(long, visible_alias = "instance-only")]
     pub(crate) container_only: bool,
 }
 
 // Arguments of `move`.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, after_help = "Examples:\n  lxc move first second")]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc move first second\n  lxc move first/snap0 first/before-upgrade"
+)]
 pub(crate) struct MoveArgs {
-    /// The container to move
-    #[arg(value_name = "[REMOTE:]CONTAINER")]
+    /// The container or snapshot to move
+    #[arg(value_name = "[REMOTE:]CONTAINER[/SNAPSHOT]")]
     pub(crate) source: String,
     /// Where to
-    #[arg(value_name = "[REMOTE:]NAME")]
+    #[arg(value_name = "[REMOTE:]NAME[/SNAPSHOT]")]
     pub(crate) target: String,
 }
 
 // Arguments of `rename`.
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, after_help = "Examples:\n  lxc rename first second")]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc rename first second\n  lxc rename first/snap0 first/before-upgrade"
+)]
 pub(crate) struct RenameArgs {
-    /// The container to rename
-    #[arg(value_name = "[REMOTE:]CONTAINER")]
+    /// The container or snapshot to rename
+    #[arg(value_name = "[REMOTE:]CONTAINER[/SNAPSHOT]")]
     pub(crate) source: String,
     /// Its new name
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME[/SNAPSHOT]")]
     pub(crate) target: String,
+}
+
+// Arguments of `snapshot`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc snapshot first                    (called snap0, snap1 and so on)\n  lxc snapshot first before-upgrade\n  lxc snapshot first nightly --reuse"
+)]
+pub(crate) struct SnapshotArgs {
+    /// The container
+    #[arg(value_name = "[REMOTE:]CONTAINER")]
+    pub(crate) container: String,
+    /// Name of the snapshot
+    #[arg(value_name = "SNAPSHOT")]
+    pub(crate) name: Option<String>,
+    /// Keep it until it is deleted, whatever snapshots.expiry says
+    #[arg(long)]
+    pub(crate) no_expiry: bool,
+    /// Take the place of a snapshot of this name
+    #[arg(long, requires = "name")]
+    pub(crate) reuse: bool,
+    /// Keep the state of the processes too
+    #[arg(long)]
+    pub(crate) stateful: bool,
+}
+
+// Arguments of `restore`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true, after_help = "Examples:\n  lxc restore first before-upgrade")]
+pub(crate) struct RestoreArgs {
+    /// The container
+    #[arg(value_name = "[REMOTE:]CONTAINER")]
+    pub(crate) container: String,
+    /// The snapshot
+    #[arg(value_name = "SNAPSHOT")]
+    pub(crate) snapshot: String,
+    /// Restore the state of the processes too
+    #[arg(long)]
+    pub(crate) stateful: bool,
 }

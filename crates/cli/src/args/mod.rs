@@ -86,10 +86,10 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Attach to a container's console
     Console(ConsoleArgs),
-    /// Copy a container
+    /// Copy a container or snapshot
     #[command(visible_alias = "cp")]
     Copy(CopyArgs),
-    /// Delete containers
+    /// Delete containers and snapshots
     #[command(visible_alias = "rm")]
     Delete(DeleteArgs),
     /// Run a command in a container
@@ -111,7 +111,7 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show events as they happen
     Monitor(MonitorArgs),
-    /// Move or rename a container
+    /// Move or rename a container or snapshot
     #[command(visible_alias = "mv")]
     Move(MoveArgs),
     /// Look at networks
@@ -130,10 +130,14 @@ pub(crate) enum Command {
     /// Manage the list of servers
     #[command(subcommand, arg_required_else_help = true)]
     Remote(RemoteCommand),
-    /// Rename a container
+    /// Rename a container or snapshot
     Rename(RenameArgs),
     /// Restart containers
     Restart(StopArgs),
+    /// Make a container what one of its snapshots is
+    Restore(RestoreArgs),
+    /// Take a snapshot of a container
+    Snapshot(SnapshotArgs),
     /// Start containers
     Start(StateArgs),
     /// Stop containers

@@ -16,8 +16,10 @@ pub(crate) async fn run(session: &Session, args: &DeleteArgs) -> anyhow::Result<
     }
     for_each(&args.names, "delete", |text| async move {
         let (client, Target { name, .. }) = session.named(&text, "container")?;
-        if name.contains('/') {
-            bail!("\"{name}\" is a snapshot, and snapshots are not supported yet");
+        if let Some((container, snapshot)) = name.split_once('/') {
+            let pending = client.delete_snapshot(container, snapshot).await?;
+            super::wait(session, &pending, "Deleting").await?;
+            return Ok(());
         }
         if args.force && stop(session, &client, &name).await? {
             return Ok(());

@@ -53,6 +53,9 @@ fn describe(out: &mut String, full: &InstanceFull, address: &client::Address) ->
         if snapshot.created_at.is_set() {
             write!(out, " (taken at {})", dates::short(snapshot.created_at))?;
         }
+        if snapshot.expires_at.is_set() {
+            write!(out, " (expires at {})", dates::short(snapshot.expires_at))?;
+        }
         writeln!(out, " ({})", if snapshot.stateful { "stateful" } else { "stateless" })?;
     }
     Ok(())
@@ -122,7 +125,8 @@ mod tests {
         let full: InstanceFull = serde_json::from_value(serde_json::json!({
             "name": "zerotier", "status": "Running", "status_code": 103, "architecture": "x86_64",
             "created_at": "2016-02-20T20:01:00Z", "profiles": ["default", "web"], "backups": null,
-            "snapshots": [{"name": "zerotier/blah", "created_at": "2016-03-08T23:55:00Z"}],
+            "snapshots": [{"name": "zerotier/blah", "created_at": "2016-03-08T23:55:00Z"},
+                {"name": "daily", "expires_at": "2016-03-09T23:55:00Z", "stateful": true}],
             "state": {"status": "Running", "status_code": 103, "pid": 29258, "processes": 33,
                 "disk": {"root": {"usage": 847327232_i64}}, "cpu": {"usage": 5_300_000_000_i64},
                 "memory": {"usage": 111977431, "swap_usage_peak": 126976},
@@ -160,6 +164,7 @@ Resources:
       Packets sent: 0
 Snapshots:
   blah (taken at 2016/03/08 23:55 UTC) (stateless)
+  daily (expires at 2016/03/09 23:55 UTC) (stateful)
 ";
         assert_eq!(text, expected);
     }

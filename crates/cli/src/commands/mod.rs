@@ -25,7 +25,9 @@ mod query;
 mod remote;
 mod rename;
 mod restart;
+mod restore;
 mod server_info;
+mod snapshot;
 mod start;
 mod stop;
 mod storage;
@@ -65,6 +67,8 @@ pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<E
         Command::Remote(command) => remote::run(session, command)?,
         Command::Rename(args) => rename::run(session, &args.source, &args.target).await?,
         Command::Restart(args) => restart::run(session, &args).await?,
+        Command::Restore(args) => restore::run(session, &args).await?,
+        Command::Snapshot(args) => snapshot::run(session, &args).await?,
         Command::Start(args) => start::run(session, &args).await?,
         Command::Stop(args) => stop::run(session, &args).await?,
         Command::Storage(command) => storage::run(session, command).await?,

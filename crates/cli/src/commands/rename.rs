@@ -1,7 +1,7 @@
 //! `lxc rename` and `lxc move`.
 
 use crate::session::{Session, Target};
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 
 pub(crate) async fn run(session: &Session, source: &str, target: &str) -> anyhow::Result<()> {
     let (client, Target { remote, name }) = session.named(source, "container")?;
@@ -13,7 +13,20 @@ pub(crate) async fn run(session: &Session, source: &str, target: &str) -> anyhow
         "Moving between servers is not supported yet; \"{remote}\" and \"{new_remote}\" are different ones"
     );
     ensure!(!new.name.is_empty(), "Missing the new name of {name}");
-    ensure!(!name.contains('/') && !new.name.contains('/'), "Snapshots are not supported yet");
-    super::wait(session, &client.rename_container(&name, &new.name).await?, "Renaming").await?;
+    let pending = match (name.split_once('/'), new.name.split_once('/')) {
+        (None, None) => client.rename_container(&name, &new.name).await?,
+        (Some((container, snapshot)), Some((new_container, new))) => {
+            ensure!(
+                container == new_container,
+                "Invalid new snapshot name, parent container must be the same as source; to make a container of a snapshot, use: lxc copy"
+            );
+            client.rename_snapshot(container, snapshot, new).await?
+        }
+        (Some((container, _)), None) => bail!(
+            "Invalid new snapshot name, it has to begin with \"{container}/\"; to make a container of a snapshot, use: lxc copy"
+        ),
+        (None, Some(_)) => bail!("Invalid new name, a container cannot become a snapshot; use: lxc snapshot"),
+    };
+    super::wait(session, &pending, "Renaming").await?;
     Ok(())
 }

@@ -13,6 +13,14 @@ pub(crate) async fn run(session: &Session, name: &str, expanded: bool) -> anyhow
         let config = client.server().await?.value.config.unwrap_or_default();
         return Ok(output::print(&yaml::to_string(&ServerPut { config })?)?);
     }
+    if let Some((container, snapshot)) = target.name.split_once('/') {
+        let mut snapshot = client.snapshot(container, snapshot).await?;
+        if expanded {
+            snapshot.config = snapshot.expanded_config.clone();
+            snapshot.devices = snapshot.expanded_devices.clone();
+        }
+        return Ok(output::print(&yaml::to_string(&snapshot)?)?);
+    }
     let mut container = client.container(&target.name).await?.value;
     if expanded {
         container.config = std::mem::take(&mut container.expanded_config);

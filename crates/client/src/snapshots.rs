@@ -1,0 +1,59 @@
+//! Snapshots of containers.
+
+use crate::containers::at as container;
+use crate::{Client, Error, Pending, encode_segment};
+use api::instances::{InstancePost, InstancePut, Snapshot, SnapshotsPost};
+use http::{HeaderMap, Method};
+
+impl Client {
+    /// One snapshot.
+    ///
+    /// # Errors
+    /// 404 when the container has none of this name.
+    pub async fn snapshot(&self, name: &str, snapshot: &str) -> Result<Snapshot, Error> {
+        self.get(&at(name, snapshot)).await
+    }
+
+    /// Takes a snapshot.
+    ///
+    /// # Errors
+    /// 409 when the name is taken.
+    pub async fn take_snapshot(&self, name: &str, request: &SnapshotsPost) -> Result<Pending, Error> {
+        self.begin(Method::POST, &format!("{}/snapshots", container(name)), request, None).await
+    }
+
+    /// Gives a snapshot another name.
+    ///
+    /// # Errors
+    /// 409 when the new name is taken.
+    pub async fn rename_snapshot(
+        &self,
+        name: &str,
+        snapshot: &str,
+        new_name: &str,
+    ) -> Result<Pending, Error> {
+        let post = InstancePost { name: new_name.to_owned(), migration: false };
+        self.begin(Method::POST, &at(name, snapshot), &post, None).await
+    }
+
+    /// Removes a snapshot.
+    ///
+    /// # Errors
+    /// 404 when the container has none of this name.
+    pub async fn delete_snapshot(&self, name: &str, snapshot: &str) -> Result<Pending, Error> {
+        self.begin_raw(Method::DELETE, &at(name, snapshot), HeaderMap::new(), crate::Body::empty()).await
+    }
+
+    /// Makes a container what one of its snapshots is.
+    ///
+    /// # Errors
+    /// 404 when the container has none of this name.
+    pub async fn restore(&self, name: &str, snapshot: &str, stateful: bool) -> Result<Pending, Error> {
+        let put = InstancePut { restore: snapshot.to_owned(), stateful, ..InstancePut::default() };
+        self.begin(Method::PUT, &container(name), &put, None).await
+    }
+}
+
+fn at(name: &str, snapshot: &str) -> String {
+    format!("{}/snapshots/{}", container(name), encode_segment(snapshot))
+}
