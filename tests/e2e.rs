@@ -29,5 +29,6 @@ mod network;
 mod nics;
 mod profiles;
 mod services;
+mod snapshots;
 mod survive;
 mod terminal;
