@@ -349,11 +349,16 @@ fn a_full_disk_leaves_nothing_half_made() {
     let place = d.scratch().join("small");
     std::fs::create_dir(&place).unwrap();
     let source = place.to_str().unwrap();
-    run(d.inside("mount").args(["-t", "tmpfs", "-o", "size=24m,mode=700", "none", source])).expect_success();
+    run(d.inside("mount").args(["-t", "tmpfs", "-o", "size=320m,mode=700", "none", source])).expect_success();
     let pool = json!({"name": "small", "driver": "dir", "config": {"source": source}});
     assert_eq!(d.api().send("POST", "/1.0/storage-pools", &pool).status, 201);
     d.lxc_ok(&["launch", "busybox", "c1", "-s", "small"]);
-    d.exec("c1", &["sh", "-c", "dd if=/dev/zero of=/root/big bs=1M count=10; echo 1 > /root/v"]);
+    // All but a megabyte is taken.
+    let fill = |value: &str| {
+        let script = "dd if=/dev/zero of=/root/slack bs=1M count=1; dd if=/dev/zero of=/root/big bs=1M";
+        d.exec("c1", &["sh", "-c", &format!("echo {value} > /root/v; {script}; rm /root/slack")]);
+    };
+    fill("1");
     let refused = d.lxc_fails(&["snapshot", "c1", "s1"]);
     assert!(refused.contains("No space left on device"), "{refused}");
     assert_eq!(snapshots(&d, "c1"), Vec::<String>::new());
@@ -361,11 +366,12 @@ fn a_full_disk_leaves_nothing_half_made() {
     assert_eq!(d.status("c2"), "");
     d.exec("c1", &["rm", "/root/big"]);
     d.lxc_ok(&["snapshot", "c1", "s1"]);
-    d.exec("c1", &["sh", "-c", "dd if=/dev/zero of=/root/big bs=1M count=14; echo 2 > /root/v"]);
-    let failed = d.lxc_fails(&["restore", "c1", "s1"]);
-    if failed.contains("No space left on device") {
-        assert_eq!(d.exec("c1", &["cat", "/root/v"]), "2\n", "it runs, and is what it was");
-    }
+    fill("2");
+    assert!(d.lxc_fails(&["restore", "c1", "s1"]).contains("No space left on device"));
+    assert_eq!(d.exec("c1", &["cat", "/root/v"]), "2\n", "it runs, and is what it was");
+    d.exec("c1", &["rm", "/root/big"]);
+    d.lxc_ok(&["restore", "c1", "s1"]);
+    assert_eq!(d.exec("c1", &["cat", "/root/v"]), "1\n");
     let pool = d.lxd_dir().join("storage-pools/small");
     let list = || run(d.inside("find").arg(&pool).args(["-name", ".*-*", "-maxdepth", "2"])).text();
     eventually("nothing half-made remains", || list().is_empty().then_some(()));
