@@ -40,7 +40,7 @@ pub(crate) async fn create(
     Path(name): Path<String>,
     Json(post): Json<SnapshotsPost>,
 ) -> Answer {
-    let work = instances.take_snapshot(&name, post)?;
+    let work = instances.take_snapshot(&name, &post)?;
     accepted(&operations.run(task("Snapshotting container", &name), work))
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn put(
     if expected.is_given() {
         expected.check(&tag(&instances.snapshot(&name, &snapshot)?)?)?;
     }
-    let work = instances.update_snapshot(&name, &snapshot, put)?;
+    let work = instances.update_snapshot(&name, &snapshot, &put)?;
     accepted(&operations.run(task("Updating snapshot", &name), work))
 }
 

@@ -19,7 +19,7 @@ impl Owner {
     /// Removes it. What has been begun is finished at the next start-up if the daemon dies on the
     /// way: a container that is half gone is of no use to anybody.
     pub(super) async fn delete(&mut self) -> Result<(), Error> {
-        unprotected(&*self.entry().view())?;
+        unprotected(&self.entry().view())?;
         let (context, name) = (self.context.clone(), self.record.name.clone());
         let pool = self.record.pool.clone();
         let mut steps = Steps::new(name.as_str());

@@ -59,7 +59,7 @@ impl Instances {
     ///
     /// # Errors
     /// Not found; the name is bad or taken; the state of processes was asked for.
-    pub fn take_snapshot(&self, container: &str, post: SnapshotsPost) -> Result<Work, Error> {
+    pub fn take_snapshot(&self, container: &str, post: &SnapshotsPost) -> Result<Work, Error> {
         let entry = self.context.registry.get(container)?;
         if post.stateful {
             return Err(Error::Unsupported {
@@ -87,11 +87,12 @@ impl Instances {
     ///
     /// # Errors
     /// Not found.
-    pub fn update_snapshot(&self, container: &str, name: &str, put: SnapshotPut) -> Result<Work, Error> {
+    pub fn update_snapshot(&self, container: &str, name: &str, put: &SnapshotPut) -> Result<Work, Error> {
         let entry = self.context.registry.get(container)?;
         let name = entry.snapshot(name)?.name.clone();
+        let expires_at = put.expires_at;
         Ok(Box::pin(async move {
-            entry.ask(|reply| Request::ExpireSnapshot { name, expires_at: put.expires_at, reply }).await?;
+            entry.ask(|reply| Request::ExpireSnapshot { name, expires_at, reply }).await?;
             Ok(None)
         }))
     }
