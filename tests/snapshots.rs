@@ -325,6 +325,7 @@ fn a_running_container_is_copied_at_one_moment() {
     // The second file is always written before the first and so is never behind it.
     let busy = "i=0; while true; do i=$((i+1)); echo $i > /root/z; echo $i > /root/a; done";
     d.exec("c1", &["sh", "-c", &format!("mkdir -p /root/many; for n in $(seq 500); do echo $n > /root/many/$n; done; ({busy}) >/dev/null 2>&1 &")]);
+    d.exec("c1", &["sh", "-c", "until test -s /root/a; do sleep 0.1; done"]);
     for number in 0..5 {
         d.lxc_ok(&["snapshot", "c1", &format!("s{number}")]);
         let rootfs = d.lxd_dir().join(format!("storage-pools/default/snapshots/c1/s{number}/rootfs/root"));
