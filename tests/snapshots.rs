@@ -142,7 +142,7 @@ fn the_api_is_as_written_down() {
     let operation = made.json()["metadata"].clone();
     assert_eq!(operation["description"], "Snapshotting container");
     assert_eq!(operation["resources"]["containers"], json!(["/1.0/containers/c1"]));
-    api.wait(made.json()["operation"].as_str().unwrap());
+    let _ = api.wait(made.json()["operation"].as_str().unwrap());
     let told =
         events.until("it is told", |event| event["metadata"]["action"] == "container-snapshot-created");
     let event = &told.last().unwrap()["metadata"];
@@ -183,13 +183,13 @@ fn the_api_is_as_written_down() {
         api.request("PUT", path, &[("Content-Type", "application/json"), ("If-Match", tag)], body.as_bytes())
     };
     assert_eq!(put("\"other\"").status, 412);
-    api.wait(put(&tag).json()["operation"].as_str().unwrap());
+    let _ = api.wait(put(&tag).json()["operation"].as_str().unwrap());
     assert_eq!(api.get(path).metadata()["expires_at"], "2030-01-02T03:04:05Z");
     assert_eq!(put(&tag).status, 412);
-    api.operation("PATCH", path, &json!({"expires_at": "0001-01-01T00:00:00Z"}));
-    api.operation("POST", path, &json!({"name": "other"}));
-    api.operation("PUT", "/1.0/containers/c1", &json!({"restore": "c1/other"}));
-    api.operation("DELETE", "/1.0/containers/c1/snapshots/other", &json!({}));
+    let _ = api.operation("PATCH", path, &json!({"expires_at": "0001-01-01T00:00:00Z"}));
+    let _ = api.operation("POST", path, &json!({"name": "other"}));
+    let _ = api.operation("PUT", "/1.0/containers/c1", &json!({"restore": "c1/other"}));
+    let _ = api.operation("DELETE", "/1.0/containers/c1/snapshots/other", &json!({}));
     let told =
         events.until("it is gone", |event| event["metadata"]["action"] == "container-snapshot-deleted");
     let actions: Vec<_> = told.iter().filter_map(|event| event["metadata"]["action"].as_str()).collect();
@@ -279,7 +279,7 @@ fn names_and_times_to_live_follow_the_keys() {
     // A schedule, and a snapshot whose time is over: both within the next minute or two.
     d.lxc_ok(&["launch", "busybox", "c2", "-c", "snapshots.schedule=@yearly, * * * * *"]);
     d.lxc_ok(&["config", "set", "c1", "snapshots.schedule", "* * * * *"]);
-    d.api().operation(
+    let _ = d.api().operation(
         "PUT",
         "/1.0/containers/c1/snapshots/kept",
         &json!({"expires_at": "2020-01-01T00:00:00Z"}),
@@ -350,7 +350,8 @@ fn a_full_disk_leaves_nothing_half_made() {
     let place = d.scratch().join("small");
     std::fs::create_dir(&place).unwrap();
     let source = place.to_str().unwrap();
-    run(d.inside("mount").args(["-t", "tmpfs", "-o", "size=320m,mode=700", "none", source])).expect_success();
+    let _ = run(d.inside("mount").args(["-t", "tmpfs", "-o", "size=320m,mode=700", "none", source]))
+        .expect_success();
     let pool = json!({"name": "small", "driver": "dir", "config": {"source": source}});
     assert_eq!(d.api().send("POST", "/1.0/storage-pools", &pool).status, 201);
     d.lxc_ok(&["launch", "busybox", "c1", "-s", "small"]);
