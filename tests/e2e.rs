@@ -28,6 +28,7 @@ mod nested;
 mod network;
 mod nics;
 mod profiles;
+mod proxies;
 mod services;
 mod snapshots;
 mod survive;

@@ -109,6 +109,9 @@ pub enum Error {
     FunctionsInUse { parent: String },
 
     #[error(transparent)]
+    Forward(#[from] crate::forwarder::ForwardError),
+
+    #[error(transparent)]
     Expanded(model::expand::ExpandedError),
     #[error(transparent)]
     Idmap(model::idmap::IdmapError),
@@ -213,6 +216,7 @@ impl Error {
             | Self::NoProcessors { .. }
             | Self::DiskLimits { .. }
             | Self::MissingParent { .. }
+            | Self::Forward(_)
             | Self::NoFunctions { .. }
             | Self::FunctionsInUse { .. }
             | Self::StatelessSnapshot { .. }

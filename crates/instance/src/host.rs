@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::apparmor::Apparmor;
 use crate::exec::Sessions;
+use crate::forwarder::Forwarder;
 use crate::guest::Door;
 use crate::images::Images;
 use crate::instances::context::Context;
@@ -76,6 +77,7 @@ impl Host {
             tracing::warn!("{warning}");
         }
         let (keeper, notices) = Keeper::connect_or_spawn(var.root(), &program).await?;
+        let forwarder = Forwarder::new(var.root(), &program);
         let registry = Registry::default();
         let balancer = Balancer::start(registry.clone(), platform.layout().clone(), var.cgroup_base());
         let pools = Pools::open(var.clone(), store.clone(), registry.clone()).await?;
@@ -88,6 +90,7 @@ impl Host {
             var,
             store: store.clone(),
             keeper,
+            forwarder,
             sessions: Sessions::default(),
             registry,
             pools: pools.clone(),

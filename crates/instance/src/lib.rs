@@ -9,6 +9,7 @@ mod catalog;
 mod compose;
 mod devices;
 mod error;
+mod forwarder;
 mod full_disk;
 mod host;
 mod journal;
@@ -32,5 +33,6 @@ pub mod profiles;
 pub mod server;
 
 pub use error::{Error, Kind};
+pub use forwarder::ForwardError;
 pub use host::{Host, Options};
 pub use work::{Outcome, Progress, Work};

@@ -8,8 +8,10 @@ use crate::error::Error;
 use crate::home::{Home, Lock};
 use crate::keeper::Keeper;
 use crate::upgrade;
+use model::runtime::forward::ARGUMENT;
 use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, open};
 use rustix::process::{Resource, Rlimit, chdir, getrlimit, setrlimit, setsid, umask};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -20,6 +22,11 @@ use std::time::Duration;
 
 /// The name that `ps` shows.
 pub(crate) const NAME: &str = "lxd-keeper";
+/// The same for the forwarder.
+const FORWARDER_NAME: &str = "lxd-forwarder";
+/// The same, as the kernel wants it.
+pub(crate) const KEEPER: &CStr = c"lxd-keeper";
+const FORWARDER: &CStr = c"lxd-forwarder";
 /// The argument that makes the program end at once: it can be executed here.
 pub(crate) const CHECK: &str = "--check";
 /// What the copy writes to its standard output when it listens.
@@ -27,10 +34,23 @@ const READY: &[u8] = b"ready";
 /// How long a lock may stay held by a keeper that is just leaving.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// Becomes what this process is to be: launcher, keeper, or keeper after an upgrade.
-pub(crate) fn begin(var: &Path) -> Result<(), Error> {
+/// What is wanted of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// To keep containers.
+    Keep,
+    /// To forward connections and packets.
+    Forward,
+}
+
+/// Becomes what this process is to be: launcher, forwarder, keeper, or keeper after an upgrade.
+pub(crate) fn begin(role: Role, var: &Path) -> Result<(), Error> {
     if !is_sealed() {
-        return launch(var);
+        return launch(role, var);
+    }
+    if role == Role::Forward {
+        leave_everything(FORWARDER)?;
+        return forwarder::serve(var, say_ready);
     }
     match std::env::var(upgrade::VARIABLE) {
         Ok(number) => upgrade::resume(var, &number)?.run(),
@@ -54,12 +74,17 @@ pub(crate) fn path_of(program: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", program.as_raw_fd())
 }
 
-fn launch(var: &Path) -> Result<(), Error> {
+fn launch(role: Role, var: &Path) -> Result<(), Error> {
     let var = std::path::absolute(var).map_err(|source| Error::Spawn { source })?;
     let program = sys::memfd::sealed_program(NAME, &own_program()?)
         .map_err(|source| Error::Seal { action: "memfd_create", source })?;
+    let (name, arguments) = match role {
+        Role::Keep => (NAME, None),
+        Role::Forward => (FORWARDER_NAME, Some(ARGUMENT)),
+    };
     let mut copy = Command::new(path_of(&program))
-        .arg0(NAME)
+        .arg0(name)
+        .args(arguments)
         .arg(var)
         .current_dir("/")
         .env_clear()
@@ -80,7 +105,7 @@ fn launch(var: &Path) -> Result<(), Error> {
 }
 
 fn serve(var: &Path) -> Result<(), Error> {
-    leave_everything()?;
+    leave_everything(KEEPER)?;
     let home = Home::open(var)?;
     let deadline = std::time::Instant::now() + LEAVING;
     let lock = loop {
@@ -102,23 +127,23 @@ fn serve(var: &Path) -> Result<(), Error> {
 }
 
 /// Becomes a process of its own: session, descriptors, directory, mask, limits, name.
-fn leave_everything() -> Result<(), Error> {
+fn leave_everything(name: &CStr) -> Result<(), Error> {
     let system = |action| move |source| Error::System { action, source };
     sys::close_range::close_all_but(&[]).map_err(system("close inherited descriptors"))?;
     // Fails for the leader of a group, which is one of its own already.
     let _ = setsid();
     umask(Mode::RWXG | Mode::RWXO);
     chdir("/").map_err(system("change to /"))?;
-    take_name();
+    take_name(name);
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
         .map_err(system("raise the limit of open files"))
 }
 
 /// What was executed by descriptor is named after its number otherwise.
-pub(crate) fn take_name() {
+pub(crate) fn take_name(name: &CStr) {
     // The name is for people; going on without it is better than not at all.
-    let _ = rustix::thread::set_name(c"lxd-keeper");
+    let _ = rustix::thread::set_name(name);
 }
 
 /// Tells the launcher, and lets go of its streams.

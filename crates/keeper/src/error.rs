@@ -8,6 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Error {
+    /// The forwarder does not start, or stops.
+    #[error(transparent)]
+    Forwarder(#[from] forwarder::Error),
     /// The program cannot make a copy of itself that nobody can change.
     #[error("cannot make a sealed copy of the program: {action}")]
     Seal { action: &'static str, source: Errno },

@@ -5,6 +5,9 @@
 //! connects next finds everything as it was. One thread, one poll loop; nothing in it waits for a
 //! daemon, a client or a container.
 //!
+//! `lxd-keeper --forward <daemon directory>` is the forwarder, another process in the same manner,
+//! so that there is one program to install; what it does is in the crate `forwarder`.
+//!
 //! | file | what |
 //! |---|---|
 //! | [`birth`] | a sealed copy of the program that runs in the background |
@@ -34,6 +37,8 @@ mod record;
 mod requests;
 mod upgrade;
 
+use birth::Role;
+use model::runtime::forward::ARGUMENT;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
@@ -41,13 +46,13 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let [argument] = arguments.as_slice() else {
-        return complain("usage: lxd-keeper <daemon directory>");
+    let (role, var) = match arguments.as_slice() {
+        [argument] if argument == birth::CHECK => return ExitCode::SUCCESS,
+        [var] => (Role::Keep, var),
+        [mode, var] if mode == ARGUMENT => (Role::Forward, var),
+        _ => return complain("usage: lxd-keeper [--forward] <daemon directory>"),
     };
-    if argument == birth::CHECK {
-        return ExitCode::SUCCESS;
-    }
-    match birth::begin(Path::new(argument)) {
+    match birth::begin(role, Path::new(var)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error::chain(&error)),
     }

@@ -4,7 +4,7 @@
 //! `update` changes what can be changed in place. All three do nothing where what they are asked for
 //! is so already, because a change that fails half-way is taken back by asking for the opposite.
 
-use super::nic;
+use super::{nic, proxy};
 use crate::Error;
 use crate::instances::Live;
 use crate::instances::context::Context;
@@ -77,6 +77,7 @@ fn order((name, device): &(DeviceName, Device)) -> (&'static str, Vec<&str>, &st
 async fn plug(running: &mut Running<'_>, name: &DeviceName, device: &Device) -> Result<(), Error> {
     match device {
         Device::Nic(nic) => nic::plug(running, name, nic).await,
+        Device::Proxy(proxy) => proxy::plug(running, name, proxy).await,
         _ => Ok(()),
     }
 }
@@ -84,6 +85,7 @@ async fn plug(running: &mut Running<'_>, name: &DeviceName, device: &Device) -> 
 async fn unplug(running: &mut Running<'_>, name: &DeviceName, device: &Device) -> Result<(), Error> {
     match device {
         Device::Nic(nic) => nic::unplug(running, name, nic).await,
+        Device::Proxy(proxy) => proxy::unplug(running, name, proxy).await,
         _ => Ok(()),
     }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod disk;
 mod follow;
 pub(crate) mod nic;
+pub(crate) mod proxy;
 
 pub(crate) use follow::{Running, follow};
 
@@ -32,7 +33,10 @@ pub(crate) fn supported(devices: &BTreeMap<DeviceName, Device>) -> Result<(), Er
             Device::Usb(_) => "USB devices",
             Device::Gpu(_) => "graphics cards",
             Device::Infiniband(_) => "InfiniBand",
-            Device::Proxy(_) => "forwarded ports",
+            Device::Proxy(proxy) => match proxy::unsupported(proxy) {
+                Some(feature) => feature,
+                None => continue,
+            },
         };
         return Err(Error::Unsupported {
             subject: format!("The device {name:?}"),

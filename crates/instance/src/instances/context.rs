@@ -3,6 +3,7 @@
 use super::registry::Registry;
 use crate::apparmor::Apparmor;
 use crate::exec::Sessions;
+use crate::forwarder::Forwarder;
 use crate::full_disk;
 use crate::guest::Door;
 use crate::images::Images;
@@ -27,6 +28,7 @@ pub(crate) struct Context {
     pub(crate) var: Var,
     pub(crate) store: Store,
     pub(crate) keeper: Keeper,
+    pub(crate) forwarder: Forwarder,
     pub(crate) sessions: Sessions,
     pub(crate) registry: Registry,
     pub(crate) pools: Pools,

@@ -54,6 +54,7 @@ impl Owner {
         let was_live = live.is_some();
         self.entry().set_live(None);
         self.context.balancer.soon();
+        self.stop_forwarding().await;
         self.release_interfaces(live).await;
         if let Err(error) = self.context.keeper.forget(&name).await
             && was_live

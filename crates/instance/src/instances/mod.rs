@@ -20,6 +20,7 @@ mod delete;
 mod devlxd;
 mod ended;
 mod follow;
+mod forward;
 mod freeze;
 mod gate;
 mod host_boot;

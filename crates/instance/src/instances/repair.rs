@@ -262,7 +262,11 @@ impl Owner {
                 self.reopen_door(&live).await;
                 let frozen = live.cgroup.frozen().unwrap_or(false);
                 let pid = live.pid;
-                self.entry().set_live(Some(Arc::new(live)));
+                let live = Arc::new(live);
+                self.entry().set_live(Some(live.clone()));
+                if let Err(error) = self.forward(&live).await {
+                    tracing::error!(instance = self.name(), error = %error.story(), "cannot go on forwarding");
+                }
                 self.context.balancer.soon();
                 self.set_state(if frozen {
                     InstanceState::Frozen { pid }

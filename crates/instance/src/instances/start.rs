@@ -44,7 +44,7 @@ impl Owner {
         match self.start_steps().await {
             Ok((live, checked)) => {
                 let pid = live.pid;
-                self.entry().set_live(Some(Arc::new(live)));
+                self.entry().set_live(Some(live));
                 self.context.balancer.soon();
                 self.give_network_priority(&checked).await;
                 self.set_state(InstanceState::Running { pid });
@@ -58,7 +58,7 @@ impl Owner {
         }
     }
 
-    async fn start_steps(&mut self) -> Result<(Live, Checked), Error> {
+    async fn start_steps(&mut self) -> Result<(Arc<Live>, Checked), Error> {
         let name = self.name().to_owned();
         let context = self.context.clone();
         let mut steps = Steps::new(&name);
@@ -104,6 +104,8 @@ impl Owner {
         if let Some(listener) = listener {
             self.open_door(&live, listener)?;
         }
+        let live = Arc::new(live);
+        steps.run("start:proxies", self.forward(&live)).await?;
         let changes = std::mem::take(&mut prepared.changes);
         steps.run("start:record", self.record_start(changes)).await?;
         steps.keep();

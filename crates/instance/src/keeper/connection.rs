@@ -41,7 +41,7 @@ impl Drop for Entry<'_> {
 }
 
 /// Registers a non-blocking packet socket with the runtime.
-pub(super) fn packet_socket(socket: OwnedFd) -> io::Result<UnixDatagram> {
+pub(crate) fn packet_socket(socket: OwnedFd) -> io::Result<UnixDatagram> {
     UnixDatagram::from_std(std::os::unix::net::UnixDatagram::from(socket))
 }
 

@@ -12,12 +12,13 @@ mod connection;
 mod error;
 mod files;
 mod requests;
-mod spawn;
+pub(crate) mod spawn;
 mod supervisor;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use connection::packet_socket;
 pub use error::Error;
 pub use files::{FileError, FileServer, Owner};
 pub use requests::{Cloned, Handles, Orphan, Spawned, Started, Streams};

@@ -13,6 +13,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The keeper's socket in the daemon's directory.
+const SOCKET: &str = "keeper.socket";
 /// How long a keeper may take to listen, to greet, and to execute another build.
 const READY: Duration = Duration::from_secs(15);
 /// Pause between two looks at a socket that is not there yet.
@@ -62,10 +64,10 @@ pub(super) async fn establish(var: &Path, program: &Path) -> Result<Greeting, Er
 async fn connect_or_run(var: &Path, program: &Path) -> Result<Greeting, Error> {
     let deadline = Instant::now() + READY;
     loop {
-        let socket = match dial(var) {
+        let socket = match dial(var, SOCKET) {
             Ok(socket) => socket,
             Err(Errno::NOENT | Errno::CONNREFUSED) => {
-                run(var, program).await?;
+                run(var, program, None).await?;
                 dial_until(var, deadline).await?
             }
             Err(_) => dial_until(var, deadline).await?,
@@ -102,10 +104,10 @@ async fn ask_reading(
     }
 }
 
-fn dial(var: &Path) -> Result<OwnedFd, Errno> {
+pub(crate) fn dial(var: &Path, name: &str) -> Result<OwnedFd, Errno> {
     use rustix::fs::{Mode, OFlags, open};
     let directory = open(var, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let address = sys::unix_socket::address(var, directory.as_fd(), "keeper.socket")?;
+    let address = sys::unix_socket::address(var, directory.as_fd(), name)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     // A packet must fit the buffer; the kernel doubles this for its own needs.
@@ -116,11 +118,11 @@ fn dial(var: &Path) -> Result<OwnedFd, Errno> {
 
 async fn dial_until(var: &Path, deadline: Instant) -> Result<OwnedFd, Error> {
     loop {
-        match dial(var) {
+        match dial(var, SOCKET) {
             Ok(socket) => return Ok(socket),
             Err(_) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
             Err(error) => {
-                let socket = var.join("keeper.socket");
+                let socket = var.join(SOCKET);
                 return Err(Error::Connect { socket, source: io::Error::from(error) });
             }
         }
@@ -128,10 +130,11 @@ async fn dial_until(var: &Path, deadline: Instant) -> Result<OwnedFd, Error> {
 }
 
 /// Runs the program and waits until what it leaves in the background listens.
-async fn run(var: &Path, program: &Path) -> Result<(), Error> {
+pub(crate) async fn run(var: &Path, program: &Path, mode: Option<&str>) -> Result<(), Error> {
     use tokio::io::AsyncReadExt;
     let failed = |source| Error::Run { program: program.to_path_buf(), source };
     let mut child = tokio::process::Command::new(program)
+        .args(mode)
         .arg(var)
         .current_dir("/")
         .stdin(Stdio::null())

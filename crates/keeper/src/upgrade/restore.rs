@@ -27,7 +27,7 @@ fn descriptor(what: &str, number: RawFd) -> Result<OwnedFd, Error> {
 
 /// Goes on with what the program before this one left.
 pub(crate) fn resume(var: &Path, number: &str) -> Result<Keeper, Error> {
-    birth::take_name();
+    birth::take_name(birth::KEEPER);
     let number = number.parse().map_err(wrong)?;
     let mut content = Vec::new();
     std::fs::File::from(descriptor("the state", number)?).read_to_end(&mut content).map_err(wrong)?;

@@ -71,6 +71,7 @@ const RATE: &str = "a size (per second) such as 30MB, or 200iops";
 const MTU: &str = "a number of bytes from 68 to 65536";
 const HEX: &str = "four hexadecimal digits";
 const ID: &str = "a number from 0 to 4294967295";
+const SOCKETS: &str = "tcp:<address>:<ports>, udp:<address>:<ports>, unix:<path> or unix:@<name>, with ports such as 80, 80-90 or 80,443";
 const NODE_MODE: &str = "permission bits in octal such as 0660";
 const NUMBER: &str = "a device number";
 
@@ -133,10 +134,17 @@ pub const KINDS: &[Kind] = &[
         prop("hwaddr", "20 or 8 bytes in hexadecimal with colons between", "the parent's", "Its address"),
         prop("mtu", MTU, "the parent's", "The largest packet, in bytes"),
     ] },
-    Kind { name: "proxy", doc: "A forwarded port", properties: &[
-        must("listen", "tcp:<address>:<port>", "Where connections are taken"),
-        must("connect", "tcp:<address>:<port>", "Where they are passed on to"),
+    Kind { name: "proxy", doc: "Forwarded ports and sockets", properties: &[
+        must("listen", SOCKETS, "Where connections or packets are taken"),
+        must("connect", SOCKETS, "Where they are passed on to: as many ports as in listen, or one"),
         prop("bind", "host or container", "host", "The side that listens; it connects on the other"),
+        prop("uid", ID, "0", "Who owns the unix socket that is listened at, on the side where it is"),
+        prop("gid", ID, "0", "The group that owns it"),
+        prop("mode", NODE_MODE, "0644", "Its permissions"),
+        prop("security.uid", ID, "0", "Who connects, on the side where that happens"),
+        prop("security.gid", ID, "0", "The group that connects"),
+        prop("proxy_protocol", BOOL, "false", "Begin each connection with a line that says who has called"),
+        prop("nat", BOOL, "false", "Forward by the firewall"),
     ] },
 ];
 

@@ -156,29 +156,70 @@ fn hardware() {
     assert!(parse("type=infiniband nictype=physical parent=ib0 hwaddr=00:11").is_err());
 }
 
+fn proxy(properties: &[(&str, &str)]) -> Result<Proxy, String> {
+    let mut all: Properties = [("type", "proxy"), ("listen", "tcp:0.0.0.0:80"), ("connect", "tcp:1.2.3.4:1")]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+    all.extend(properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+    match Device::parse("p", &all) {
+        Ok(Device::Proxy(proxy)) => Ok(proxy),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 #[test]
 fn proxies() {
-    let Device::Proxy(proxy) =
-        parse("type=proxy listen=tcp:0.0.0.0:80 connect=tcp:[::1]:8080 bind=guest").unwrap()
-    else {
-        panic!()
-    };
-    assert_eq!(proxy.connect, ProxyAddress { host: "::1".into(), port: 8080 });
-    assert_eq!(proxy.bind, ProxySide::Container);
+    let listens = |listen: &str| proxy(&[("listen", listen)]).unwrap().listen;
+    assert_eq!(listens("tcp:[::1]:8080"), ProxyAddress::Tcp("::1".into(), vec![8080]));
+    assert_eq!(
+        listens("tcp:localhost:80-82,443"),
+        ProxyAddress::Tcp("localhost".into(), vec![80, 81, 82, 443])
+    );
+    assert_eq!(listens("unix:/run/x.sock"), ProxyAddress::Unix("/run/x.sock".into()));
+    assert_eq!(listens("unix:@x"), ProxyAddress::Abstract("x".into()));
+    for bind in ["container", "instance", "guest"] {
+        assert_eq!(proxy(&[("bind", bind)]).unwrap().bind, ProxySide::Container);
+    }
+    let owned = [("listen", "unix:/s"), ("uid", "5"), ("mode", "0660"), ("security.gid", "7")];
+    let owned = proxy(&owned).unwrap();
+    assert_eq!((owned.owner, owned.mode, owned.identity), ((5, 0), 0o660, Some((0, 7))));
+    let udp = proxy(&[("listen", "udp:0.0.0.0:1-3"), ("connect", "udp:10.0.0.1:1-3")]).unwrap();
+    assert_eq!((udp.listen.count(), udp.connect.count()), (3, 3));
     assert!(parse("type=proxy listen=tcp:0.0.0.0:80").unwrap_err().contains("connect"));
     for wrong in [
-        "udp:0.0.0.0:80",
+        "sctp:0.0.0.0:80",
         "tcp:80",
         "tcp::80",
         "tcp:a b:80",
         "tcp:1.2.3.4:0",
         "tcp:1.2.3.4:70000",
         "tcp:[x]:1",
+        "tcp:1.2.3.4:9-8",
+        "tcp:1.2.3.4:1-",
+        "tcp:1.2.3.4:",
+        "unix:relative",
+        "unix:/a/../b",
+        "unix:@",
+        "unix:",
+        "tcp:1.2.3.4:1-65535",
     ] {
-        let properties: Properties = [("type", "proxy"), ("listen", wrong), ("connect", "tcp:1.2.3.4:1")]
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .into();
-        assert!(Device::parse("p", &properties).is_err(), "{wrong}");
+        assert!(proxy(&[("listen", wrong)]).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn parts_of_a_proxy_fit_together() {
+    for (properties, complaint) in [
+        (&[("listen", "tcp:0.0.0.0:80-82"), ("connect", "tcp:1.2.3.4:1-2")][..], "as many"),
+        (&[("listen", "udp:0.0.0.0:80")], "udp on both sides"),
+        (&[("listen", "unix:/s"), ("connect", "udp:1.2.3.4:1")], "udp on both sides"),
+        (&[("proxy_protocol", "true"), ("connect", "unix:/s")], "connect=tcp"),
+        (&[("mode", "0600")], "unix:<path>"),
+        (&[("listen", "unix:@x"), ("uid", "0")], "unix:<path>"),
+    ] {
+        let refused = proxy(properties).unwrap_err();
+        assert!(refused.contains(complaint), "{refused}");
     }
 }
 

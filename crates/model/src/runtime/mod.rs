@@ -5,5 +5,6 @@
 //! keeper that holds running containers, and the other way round.
 
 pub mod build;
+pub mod forward;
 pub mod protocol;
 pub mod spec;
