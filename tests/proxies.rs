@@ -260,7 +260,7 @@ fn packets_find_their_way_and_back() {
     std::thread::spawn(move || {
         let mut buffer = [0; 2048];
         while let Ok((length, from)) = server.recv_from(&mut buffer) {
-            let answer = format!("{} bytes", length);
+            let answer = format!("{length} bytes");
             let _ = server.send_to(answer.as_bytes(), from);
         }
     });
