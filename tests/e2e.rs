@@ -10,6 +10,7 @@ mod configuration;
 mod crash;
 mod debian;
 mod debian_client;
+mod devices;
 mod disk_limits;
 mod events;
 mod exec;

@@ -4,6 +4,7 @@
 //! to be called from a single-threaded process; [`cgroup`] and [`idmap::probe`] may be called from
 //! any thread.
 
+pub mod block;
 pub mod cgroup;
 pub mod console;
 pub mod enter;
@@ -13,6 +14,7 @@ mod failure;
 mod fault;
 pub mod files;
 pub mod idmap;
+pub mod inject;
 mod place;
 mod report;
 pub mod start;

@@ -82,6 +82,16 @@ impl Place {
         self.look(root, path)
     }
 
+    /// Look up the directory that the place is in, and its name there.
+    pub(crate) fn parent(&self, root: BorrowedFd<'_>) -> IoResult<(OwnedFd, &CString)> {
+        let (_, name) = self.steps.last().ok_or(Errno::INVAL)?;
+        let above = match self.steps.len().checked_sub(2).and_then(|n| self.steps.get(n)) {
+            Some((path, _)) => self.look(root, path)?,
+            None => rustix::io::fcntl_dupfd_cloexec(root, 3)?,
+        };
+        Ok((above, name))
+    }
+
     /// Look the place up; make what is missing of it.
     pub(crate) fn open_or_make(&self, root: BorrowedFd<'_>, what: Create) -> IoResult<OwnedFd> {
         match self.open(root) {

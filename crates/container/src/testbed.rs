@@ -93,7 +93,7 @@ impl Bed {
             drop_capabilities: Vec::new(),
             rlimits: Vec::new(),
             sysctls: Vec::new(),
-            cgroup: CgroupSpec { path: self.cgroup.clone(), v1: Vec::new(), v2: Vec::new() },
+            cgroup: CgroupSpec { path: self.cgroup.clone(), v1: Vec::new(), v2: Vec::new(), devices: None },
             console: ConsoleSpec { log: self.dir.path().join("console.log"), keep: 1024 },
             nics: Vec::new(),
             apparmor: None,
@@ -104,7 +104,7 @@ impl Bed {
 
     /// Start it.
     pub(crate) fn start(&self, spec: &ContainerSpec, seccomp: Option<OwnedFd>) -> Container {
-        let running = start::clone(spec, seccomp, &self.layout).unwrap().proceed().unwrap();
+        let running = start::clone(spec, seccomp, Vec::new(), &self.layout).unwrap().proceed().unwrap();
         Container::new(running)
     }
 

@@ -32,6 +32,11 @@ impl Tree {
         Self::copy(source.as_fd(), true)
     }
 
+    /// A mount that somebody else made.
+    pub(crate) fn given(fd: OwnedFd) -> Self {
+        Self { fd, recursive: false }
+    }
+
     /// Copy what a descriptor refers to.
     pub(crate) fn copy(source: BorrowedFd<'_>, recursive: bool) -> IoResult<Self> {
         let mut flags =

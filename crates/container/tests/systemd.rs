@@ -45,7 +45,7 @@ fn spec(root: PathBuf, cgroup: String) -> ContainerSpec {
         drop_capabilities: Vec::new(),
         rlimits: Vec::new(),
         sysctls: Vec::new(),
-        cgroup: CgroupSpec { path: cgroup, v1: Vec::new(), v2: Vec::new() },
+        cgroup: CgroupSpec { path: cgroup, v1: Vec::new(), v2: Vec::new(), devices: None },
         console: ConsoleSpec { log: PathBuf::from("/nowhere"), keep: 0 },
         nics: Vec::new(),
         apparmor: None,
@@ -88,7 +88,7 @@ fn systemd_reaches_running_and_shuts_down() {
     let layout = Layout::detect().unwrap();
     let cgroup = format!("lxd-test-systemd-{}/debian", std::process::id());
     let spec = spec(PathBuf::from(root), cgroup);
-    let running = start::clone(&spec, None, &layout).unwrap().proceed().unwrap();
+    let running = start::clone(&spec, None, Vec::new(), &layout).unwrap().proceed().unwrap();
     let mut console = std::fs::File::from(running.console.try_clone().unwrap());
     let output = std::thread::spawn(move || {
         let mut all = Vec::new();

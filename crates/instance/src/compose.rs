@@ -3,9 +3,9 @@
 
 use crate::limits::{Setting, Settings};
 use model::IdMap;
+use model::runtime::devices::{DeviceRule, NodeKind};
 use model::runtime::spec::{
-    CgroupSetting, CgroupSpec, ConsoleSpec, ContainerSpec, Create, DeviceNode, Mount, MountSource, Rlimit,
-    Rootfs,
+    CgroupSpec, ConsoleSpec, ContainerSpec, Create, DeviceNode, Mount, MountSource, Rlimit, Rootfs,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,8 +27,10 @@ pub(crate) struct Facts {
     pub(crate) rootfs_read_only: bool,
     /// The directory that becomes `/dev/lxd`.
     pub(crate) devlxd: PathBuf,
-    /// Bind mounts asked for by disk devices.
-    pub(crate) disks: Vec<Mount>,
+    /// What its devices mount inside.
+    pub(crate) mounts: Vec<Mount>,
+    /// Devices that it may use; `None`: no restriction.
+    pub(crate) devices: Option<Vec<DeviceRule>>,
     /// Names of the interfaces inside.
     pub(crate) nics: Vec<String>,
     /// First part of the path of control groups.
@@ -79,6 +81,10 @@ const HOST_TREES: &[&str] = &[
 /// these, root without a user namespace is root of the host.
 const PRIVILEGED_DROPPED: &[u32] = &[16, 17, 25, 32, 33];
 
+/// null, zero, full, random, urandom; tty, console, ptmx; fuse, tun.
+const USUAL_DEVICES: [(u32, u32); 10] =
+    [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (10, 229), (10, 200)];
+
 /// The capabilities that a container's programs never get.
 pub(crate) fn dropped_capabilities(privileged: bool) -> Vec<u32> {
     if privileged { PRIVILEGED_DROPPED.to_vec() } else { Vec::new() }
@@ -93,8 +99,6 @@ pub(crate) fn rlimit(limit: &model::config::Rlimit) -> Rlimit {
 pub(crate) fn compose(facts: Facts) -> ContainerSpec {
     let privileged = facts.idmap.is_none();
     let files = |settings: Vec<Setting>| settings.into_iter().map(|setting| setting.file);
-    let mut v1 = if privileged { device_rules() } else { Vec::new() };
-    v1.extend(files(facts.limits.v1));
     let mut environment = vec!["container=lxc".to_owned()];
     environment.extend(facts.environment.iter().map(|(key, value)| format!("{key}={value}")));
     ContainerSpec {
@@ -102,7 +106,7 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
         rootfs: Rootfs { path: facts.rootfs, idmapped: facts.idmapped, read_only: facts.rootfs_read_only },
         init: vec!["/sbin/init".to_owned()],
         environment,
-        mounts: mounts(facts.nesting, privileged, facts.devlxd, facts.disks),
+        mounts: mounts(facts.nesting, privileged, facts.devlxd, facts.mounts),
         devices: devices(),
         masked: if facts.nesting { Vec::new() } else { MASKED.iter().map(ToString::to_string).collect() },
         read_only: if privileged && !facts.nesting {
@@ -115,8 +119,9 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
         sysctls: Vec::new(),
         cgroup: CgroupSpec {
             path: format!("{}/{}", facts.cgroup_base, facts.name),
-            v1,
+            v1: files(facts.limits.v1).collect(),
             v2: files(facts.limits.v2).collect(),
+            devices: facts.devices,
         },
         console: ConsoleSpec { log: facts.console_log, keep: CONSOLE_KEEP },
         nics: facts.nics,
@@ -128,7 +133,7 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
     }
 }
 
-fn mounts(nesting: bool, privileged: bool, devlxd: PathBuf, disks: Vec<Mount>) -> Vec<Mount> {
+fn mounts(nesting: bool, privileged: bool, devlxd: PathBuf, devices: Vec<Mount>) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = HOST_TREES
         .iter()
         // A privileged container's root could change what it finds there.
@@ -164,7 +169,7 @@ fn mounts(nesting: bool, privileged: bool, devlxd: PathBuf, disks: Vec<Mount>) -
         optional: false,
         read_only: true,
     });
-    mounts.extend(disks);
+    mounts.extend(devices);
     mounts
 }
 
@@ -180,30 +185,11 @@ fn devices() -> Vec<DeviceNode> {
 }
 
 /// Devices that root without a user namespace may use; everything else is denied.
-fn device_rules() -> Vec<CgroupSetting> {
-    let rule = |file: &str, value: &str| CgroupSetting {
-        controller: "devices".to_owned(),
-        file: file.to_owned(),
-        value: value.to_owned(),
-    };
-    let mut rules = vec![rule("devices.deny", "a")];
-    for allowed in [
-        "b *:* m",
-        "c *:* m",
-        "c 136:* rwm",
-        "c 1:3 rwm",
-        "c 1:5 rwm",
-        "c 1:7 rwm",
-        "c 1:8 rwm",
-        "c 1:9 rwm",
-        "c 5:0 rwm",
-        "c 5:1 rwm",
-        "c 5:2 rwm",
-        "c 10:229 rwm",
-        "c 10:200 rwm",
-    ] {
-        rules.push(rule("devices.allow", allowed));
-    }
+pub(crate) fn usual_devices() -> Vec<DeviceRule> {
+    let made = |kind| DeviceRule { kind, major: None, minor: None, open: false };
+    let terminals = DeviceRule { kind: NodeKind::Char, major: Some(136), minor: None, open: true };
+    let mut rules = vec![made(NodeKind::Block), made(NodeKind::Char), terminals];
+    rules.extend(USUAL_DEVICES.map(|(major, minor)| DeviceRule::node(NodeKind::Char, major, minor)));
     rules
 }
 
@@ -221,7 +207,8 @@ mod tests {
             idmapped: true,
             rootfs_read_only: false,
             devlxd: PathBuf::from("/var/devlxd/web"),
-            disks: Vec::new(),
+            mounts: Vec::new(),
+            devices: None,
             nics: vec!["eth0".to_owned()],
             cgroup_base: "lxd-00000000".to_owned(),
             limits: Settings::default(),
@@ -236,7 +223,6 @@ mod tests {
     fn an_unprivileged_container_keeps_its_capabilities_and_hides_what_is_the_hosts() {
         let spec = compose(facts());
         assert!(spec.drop_capabilities.is_empty() && spec.read_only.is_empty());
-        assert!(spec.cgroup.v1.is_empty());
         assert!(spec.masked.iter().any(|m| m == "proc/kcore"));
         assert_eq!(spec.environment, ["container=lxc", "LANG=C"]);
         assert_eq!(spec.cgroup.path, "lxd-00000000/web");
@@ -246,7 +232,6 @@ mod tests {
     fn a_privileged_container_loses_what_would_make_it_the_host() {
         let spec = compose(Facts { idmap: None, ..facts() });
         assert_eq!(spec.drop_capabilities, PRIVILEGED_DROPPED);
-        assert_eq!(spec.cgroup.v1[0].value, "a");
         assert!(spec.read_only.iter().any(|path| path == "proc/sys/kernel"));
         assert!(!spec.read_only.iter().any(|path| path.starts_with("proc/sys/net")));
         assert!(spec.mounts.iter().all(|m| !m.target.starts_with("sys/kernel")));

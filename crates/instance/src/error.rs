@@ -98,6 +98,40 @@ pub enum Error {
         "The source {path:?} of the disk {device:?} is missing; create it, or set optional=true on the device"
     )]
     MissingSource { device: String, path: String },
+    #[error("Failed to {doing} the device {device:?} of the running container {container:?}")]
+    LiveDevice { doing: &'static str, device: String, container: String, source: Box<Error> },
+    #[error(
+        "The disk {device:?} is recursive, but its source {} is no directory; leave recursive out", path.display()
+    )]
+    RecursiveFile { device: String, path: PathBuf },
+    #[error(
+        "The device node {path:?} of the device {device:?} is missing on the host; give major and minor, or set required=false to have it added when it appears"
+    )]
+    MissingNode { device: String, path: String },
+    #[error("{} is no {wanted} device, which the device {device:?} needs", path.display())]
+    WrongNode { device: String, path: PathBuf, wanted: &'static str },
+    #[error("The host has no {wanted} for the device {device:?}")]
+    NoMatch { device: String, wanted: String },
+    #[error(
+        "The ids of {} cannot be shifted for the disk {device:?}: its file system has no id-mapped mounts; leave shift out, or use another file system", path.display()
+    )]
+    CannotShift { device: String, path: PathBuf },
+    #[error(
+        "The block device {} of the disk {device:?} has no file system that is known; make one, or use a unix-block device", path.display()
+    )]
+    NoFilesystem { device: String, path: PathBuf },
+    #[error("User {uid} or group {gid} of the device {device:?} is no id of the container")]
+    UnmappedOwner { device: String, uid: u32, gid: u32 },
+    #[error(
+        "Device nodes do not work below {}, because its file system is mounted with nodev; mount it without", path.display()
+    )]
+    NoDev { path: PathBuf },
+    #[error("Something else is mounted on {path} inside, over the device {device:?}; unmount it there first")]
+    OtherMount { device: String, path: String },
+    #[error(transparent)]
+    Mount(container::Error),
+    #[error(transparent)]
+    Tool(tools::RunError),
 
     #[error(
         "Missing parent '{parent}' for nic '{device}'; create the network or the interface, or give the device another parent"
@@ -221,9 +255,19 @@ impl Error {
             | Self::FunctionsInUse { .. }
             | Self::StatelessSnapshot { .. }
             | Self::Protected { .. }
+            | Self::RecursiveFile { .. }
+            | Self::MissingNode { .. }
+            | Self::WrongNode { .. }
+            | Self::NoMatch { .. }
+            | Self::CannotShift { .. }
+            | Self::NoFilesystem { .. }
+            | Self::UnmappedOwner { .. }
+            | Self::OtherMount { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::Shutdown => Kind::Unavailable,
-            Self::Step { source, .. } | Self::DiskFull { source, .. } => source.kind(),
+            Self::Step { source, .. } | Self::DiskFull { source, .. } | Self::LiveDevice { source, .. } => {
+                source.kind()
+            }
             Self::File(error) => match error.errno() {
                 Some(errno) if errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::NotFound,
                 _ => Kind::Internal,

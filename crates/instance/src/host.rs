@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::apparmor::Apparmor;
+use crate::devices::Trees;
 use crate::exec::Sessions;
 use crate::forwarder::Forwarder;
 use crate::guest::Door;
@@ -102,6 +103,8 @@ impl Host {
             doors,
             balancer,
             apparmor,
+            trees: Trees::of_host(),
+            hotplug: tokio::sync::Notify::new(),
             lifecycle,
             going_down: AtomicBool::new(false),
         });
@@ -109,6 +112,7 @@ impl Host {
         let instances = Instances::new(context);
         instances.load().await?;
         tokio::spawn(instances.clone().listen(notices));
+        tokio::spawn(instances.clone().watch_devices());
         // Before the first request: a container that is started needs its bridge.
         networks.bring_up().await;
         let profiles = Profiles::new(store.clone(), catalog, instances.clone());

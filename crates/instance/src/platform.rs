@@ -17,6 +17,8 @@ pub(crate) struct Platform(Arc<Facts>);
 
 struct Facts {
     idmap: Option<IdMap>,
+    /// Not in a user namespace.
+    initial: bool,
     layout: Layout,
     architecture: Architecture,
     kernel: rustix::system::Uname,
@@ -56,6 +58,7 @@ impl Platform {
             limits: groups::Facts::read()?,
             without_effect,
             idmap: daemon_map(&ids, "root", 0),
+            initial: uid_map.split_whitespace().eq(["0", "0", "4294967295"]),
             layout,
             architecture,
             kernel,
@@ -66,6 +69,11 @@ impl Platform {
     /// The ids that containers may have.
     pub(crate) fn idmap(&self) -> Option<&IdMap> {
         self.0.idmap.as_ref()
+    }
+
+    /// Whether this is the host itself, and no container with user ids of its own.
+    pub(crate) fn is_initial(&self) -> bool {
+        self.0.initial
     }
 
     /// How control groups are mounted.
@@ -121,7 +129,7 @@ impl Platform {
             ("cgroup2", true),
             ("devpts_fd", true),
             ("idmapped_mounts_v2", true),
-            ("mount_injection_file", false),
+            ("mount_injection_file", true),
             ("pidfd", true),
             ("seccomp_notify", false),
             ("seccomp_allow_deny_syntax", false),

@@ -84,6 +84,11 @@ impl Var {
         self.guests().join(name)
     }
 
+    /// Device nodes of a running container, and what it was given.
+    pub(crate) fn devices(&self, name: &str) -> PathBuf {
+        self.root.join("devices").join(name)
+    }
+
     /// The log directory of a container.
     pub(crate) fn log_dir(&self, name: &str) -> PathBuf {
         self.logs.join(name)

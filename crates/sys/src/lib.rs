@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod bpf;
 pub mod clone3;
 pub mod close_range;
 pub mod execve;

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// Most descriptors in one packet.
-pub const MOST_FDS: usize = 16;
+pub const MOST_FDS: usize = 64;
 
 const SPACE: usize = rustix::cmsg_space!(ScmRights(MOST_FDS));
 

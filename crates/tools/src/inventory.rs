@@ -23,8 +23,9 @@ pub struct Entry {
     pub found: Option<PathBuf>,
 }
 
-const PROGRAMS: [(&str, &str, &str); 13] = [
+const PROGRAMS: [(&str, &str, &str); 14] = [
     ("apparmor_parser", "apparmor", "confining containers by AppArmor profiles"),
+    ("blkid", "util-linux", "disks whose source is a block device"),
     ("bzip2", "bzip2", "publishing images compressed with bzip2"),
     ("dnsmasq", "dnsmasq-base", "DHCP and DNS on managed bridges"),
     ("gzip", "gzip", "publishing images compressed with gzip"),

@@ -2,6 +2,7 @@
 //! deadline, the end of stderr in the error. One module per program.
 
 pub mod apparmor_parser;
+pub mod blkid;
 pub mod dnsmasq;
 pub mod inventory;
 pub mod mksquashfs;

@@ -62,7 +62,7 @@ impl Cgroup {
                 delegate(hierarchy, &dir, owner)?;
             }
         }
-        Ok(())
+        spec.devices.as_ref().map_or(Ok(()), |rules| self.restrict_devices(rules))
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod cpus;
 mod create;
+mod devices;
 mod files;
 mod freeze;
 mod group;
@@ -43,6 +44,14 @@ pub enum Error {
     /// The host has no hierarchy that is mounted.
     #[error("no control groups are mounted on this host")]
     NoHierarchy,
+    /// The kernel does not take a program that filters devices.
+    #[error("restrict the devices of {}", .path.display())]
+    Filter {
+        /// The group.
+        path: PathBuf,
+        /// Why not.
+        source: Errno,
+    },
     /// The path would leave the tree of groups.
     #[error("{0:?} is not a path of a control group")]
     BadPath(String),

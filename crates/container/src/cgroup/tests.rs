@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 fn spec(name: &str) -> CgroupSpec {
     let path = format!("lxd-test-{}-{name}/c", std::process::id());
-    CgroupSpec { path, v1: Vec::new(), v2: Vec::new() }
+    CgroupSpec { path, v1: Vec::new(), v2: Vec::new(), devices: None }
 }
 
 fn setting(controller: &str, file: &str, value: &str) -> CgroupSetting {

@@ -84,15 +84,21 @@ impl Drop for Started {
 }
 
 /// Clone the first process of a container. `seccomp` is an array of `sock_filter`, needed if the
-/// specification says so.
+/// specification says so; `mounts` are what the specification takes from
+/// [`MountSource::Given`](model::runtime::spec::MountSource::Given), in its order.
 ///
 /// Returns when namespaces, control groups and id maps are there; the child goes on to build its
 /// file system meanwhile, and what it fails at is told by [`Embryo::proceed`].
 ///
 /// # Errors
 /// The step that failed; nothing is left then.
-pub fn clone(spec: &ContainerSpec, seccomp: Option<OwnedFd>, layout: &Layout) -> Result<Embryo, Error> {
-    let plan = Plan::new(spec, seccomp)?;
+pub fn clone(
+    spec: &ContainerSpec,
+    seccomp: Option<OwnedFd>,
+    mounts: Vec<OwnedFd>,
+    layout: &Layout,
+) -> Result<Embryo, Error> {
+    let plan = Plan::new(spec, seccomp, mounts)?;
     let owner = owner(spec)?;
     let (line, childs) = report::line()?;
     let cgroup = Cgroup::create(layout, &spec.cgroup, owner)?;

@@ -13,7 +13,7 @@ use crate::place::{Place, attach};
 
 /// A file system to make: its kind and its options, cut into pieces before the clone.
 #[derive(Debug)]
-pub(super) struct NewFilesystem {
+pub(crate) struct NewFilesystem {
     kind: CString,
     /// `key=value`, or a flag.
     options: Vec<(CString, Option<CString>)>,
@@ -22,7 +22,7 @@ pub(super) struct NewFilesystem {
 
 impl NewFilesystem {
     /// Options as for `mount -o`.
-    pub(super) fn new(kind: &str, options: &str) -> Result<Self, NulError> {
+    pub(crate) fn new(kind: &str, options: &str) -> Result<Self, NulError> {
         let mut parsed = Vec::new();
         let mut attributes = MountAttrFlags::empty();
         for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -44,7 +44,7 @@ impl NewFilesystem {
     }
 
     /// Make it, attached nowhere.
-    pub(super) fn make(&self) -> IoResult<OwnedFd> {
+    pub(crate) fn make(&self) -> IoResult<OwnedFd> {
         let context = fsopen(&self.kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
         // What `mount` shows as the device.
         fsconfig_set_string(context.as_fd(), c"source", &self.kind)?;

@@ -26,5 +26,8 @@ mod staging;
 mod tests;
 
 pub use embryo::{Embryo, Progress, Released, Running, clone, start_time};
+#[cfg(test)]
+pub(crate) use filesystem::NewFilesystem;
 pub(crate) use mounts::{attach_root, pivot};
 pub(crate) use plan::read_seccomp;
+pub(crate) use staging::staged_copy;

@@ -118,8 +118,14 @@ pub(super) const NODES: [(&CStr, u32, u32, &str); 6] = [
 ];
 
 impl Plan {
-    /// Open and prepare everything. `seccomp` is the program, if the specification wants one.
-    pub(super) fn new(spec: &ContainerSpec, seccomp: Option<OwnedFd>) -> Result<Self, Error> {
+    /// Open and prepare everything. `seccomp` is the program, if the specification wants one; `given`
+    /// are the mounts that come from the caller, in the order of the specification.
+    pub(super) fn new(
+        spec: &ContainerSpec,
+        seccomp: Option<OwnedFd>,
+        given: Vec<OwnedFd>,
+    ) -> Result<Self, Error> {
+        let mut given = given.into_iter();
         let root = Bind {
             tree: open_root(&spec.rootfs.path)?,
             idmapped: spec.rootfs.idmapped && spec.idmap.is_some(),
@@ -134,10 +140,10 @@ impl Plan {
                 optional: device.optional,
                 read_only: false,
             };
-            items.extend(item(&mount, spec.idmap.is_some(), items.len())?);
+            items.extend(item(&mount, spec.idmap.is_some(), items.len(), &mut given)?);
         }
         for mount in &spec.mounts {
-            items.extend(item(mount, spec.idmap.is_some(), items.len())?);
+            items.extend(item(mount, spec.idmap.is_some(), items.len(), &mut given)?);
         }
         let init = spec.init.first().map_or("", String::as_str);
         if !init.starts_with('/') {
@@ -239,7 +245,12 @@ fn open_root(path: &Path) -> Result<Tree, Error> {
 }
 
 /// `None`: the source is missing, which is allowed.
-fn item(mount: &Mount, mapped: bool, number: usize) -> Result<Option<Item>, Error> {
+fn item(
+    mount: &Mount,
+    mapped: bool,
+    number: usize,
+    given: &mut impl Iterator<Item = OwnedFd>,
+) -> Result<Option<Item>, Error> {
     let target = mount.target.trim_start_matches('/');
     let step = format!("mount /{target}");
     let source = match &mount.source {
@@ -251,13 +262,11 @@ fn item(mount: &Mount, mapped: bool, number: usize) -> Result<Option<Item>, Erro
                     return Err(Error::system(format!("open {}", path.display()), errno));
                 }
             };
-            let staged = if mount.read_only && mapped { Some(staging::path(number)?) } else { None };
-            if mount.read_only && !mapped {
-                // A privileged container's root can change that: it is the host's.
-                let change = Change { read_only: true, ..Change::default() };
-                tree.change(change).map_err(|errno| Error::system(step.clone(), errno))?;
-            }
-            Source::Bind(Bind { tree, idmapped: *idmapped && mapped, staged })
+            Source::Bind(bind(tree, mount, *idmapped && mapped, mapped, number)?)
+        }
+        MountSource::Given { idmapped } => {
+            let fd = given.next().ok_or_else(|| Error::refused(step.clone(), "no mount came with it"))?;
+            Source::Bind(bind(Tree::given(fd), mount, *idmapped && mapped, mapped, number)?)
         }
         MountSource::Filesystem { kind, options } => {
             let read_only = if mount.read_only { ",ro" } else { "" };
@@ -268,6 +277,16 @@ fn item(mount: &Mount, mapped: bool, number: usize) -> Result<Option<Item>, Erro
     };
     let place = place(target, Links::Inside, &step)?;
     Ok(Some(Item { source, place, create: mount.create, optional: mount.optional, step }))
+}
+
+fn bind(tree: Tree, mount: &Mount, idmapped: bool, mapped: bool, number: usize) -> Result<Bind, Error> {
+    let staged = if mount.read_only && mapped { Some(staging::path(number)?) } else { None };
+    if mount.read_only && !mapped {
+        // A privileged container's root can change that: it is the host's.
+        let change = Change { read_only: true, ..Change::default() };
+        tree.change(change).map_err(|errno| Error::system(format!("mount /{}", mount.target), errno))?;
+    }
+    Ok(Bind { tree, idmapped, staged })
 }
 
 fn spots(verb: &str, paths: &[String]) -> Result<Vec<Spot>, Error> {

@@ -7,6 +7,7 @@
 
 use super::plan::{Plan, Source};
 use crate::place::attach;
+use crate::tree::Tree;
 use crate::{Error, idmap};
 use model::IdMap;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, mknodat, openat};
@@ -71,6 +72,18 @@ impl Stage {
     }
 }
 
+/// A copy of a mount whose flags a less privileged root cannot change: taken, after `descend` has
+/// led into that root's user namespace, from a copy of a mount namespace that has the mount in it.
+/// The calling process is in namespaces that are of no other use afterwards.
+pub(crate) fn staged_copy(tree: &Tree, descend: impl FnOnce() -> IoResult<()>) -> IoResult<Tree> {
+    unshare(Kind::Mount)?;
+    cover()?;
+    stage(tree, c"/dev/0")?;
+    descend()?;
+    unshare(Kind::Mount)?;
+    Tree::at(c"/dev/0")
+}
+
 fn staged(plan: &Plan) -> impl Iterator<Item = (&super::plan::Bind, &CString, &str)> {
     plan.items.iter().filter_map(|item| match &item.source {
         Source::Bind(bind) => Some((bind, bind.staged.as_ref()?, item.step.as_str())),
@@ -79,21 +92,25 @@ fn staged(plan: &Plan) -> impl Iterator<Item = (&super::plan::Bind, &CString, &s
 }
 
 fn fill(plan: &Plan) -> IoResult<()> {
+    cover()?;
+    staged(plan).try_for_each(|(bind, name, _)| stage(&bind.tree, name))
+}
+
+fn cover() -> IoResult<()> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change(c"/", private)?;
     let cover = NewFilesystem::new("tmpfs", "mode=711").map_err(|_| rustix::io::Errno::INVAL)?.make()?;
     let path = OFlags::PATH | OFlags::CLOEXEC;
     let directory = openat(CWD, DIRECTORY, path, Mode::empty())?;
-    attach(cover.as_fd(), directory.as_fd())?;
-    for (bind, name, _) in staged(plan) {
-        let name = name.as_c_str();
-        if FileType::from_raw_mode(fstat(&bind.tree)?.st_mode) == FileType::Directory {
-            mkdirat(CWD, name, Mode::RWXU)?;
-        } else {
-            mknodat(CWD, name, FileType::RegularFile, Mode::RUSR, makedev(0, 0))?;
-        }
-        let place = openat(CWD, name, path, Mode::empty())?;
-        attach(bind.tree.as_fd(), place.as_fd())?;
+    attach(cover.as_fd(), directory.as_fd())
+}
+
+fn stage(tree: &Tree, name: &CStr) -> IoResult<()> {
+    if FileType::from_raw_mode(fstat(tree)?.st_mode) == FileType::Directory {
+        mkdirat(CWD, name, Mode::RWXU)?;
+    } else {
+        mknodat(CWD, name, FileType::RegularFile, Mode::RUSR, makedev(0, 0))?;
     }
-    Ok(())
+    let place = openat(CWD, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    attach(tree.as_fd(), place.as_fd())
 }

@@ -19,7 +19,7 @@ fn bind(source: &str, target: &str, create: Option<Create>) -> Mount {
 }
 
 fn failure(bed: &Bed, spec: &ContainerSpec) -> crate::Error {
-    let error = clone(spec, None, &bed.layout).and_then(Embryo::proceed).unwrap_err();
+    let error = clone(spec, None, Vec::new(), &bed.layout).and_then(Embryo::proceed).unwrap_err();
     assert!(bed.clean(), "control groups are left after: {error}");
     error
 }
@@ -315,7 +315,7 @@ fn init_that_cannot_be_executed() {
 #[test]
 fn an_embryo_that_is_dropped_leaves_nothing() {
     let Some(bed) = Bed::new("an_embryo_that_is_dropped_leaves_nothing") else { return };
-    let embryo = clone(&bed.spec("true"), None, &bed.layout).unwrap();
+    let embryo = clone(&bed.spec("true"), None, Vec::new(), &bed.layout).unwrap();
     let pid = embryo.pid();
     assert!(!bed.clean());
     assert!(std::fs::metadata(format!("/proc/{pid}")).is_ok());
@@ -329,7 +329,7 @@ fn interfaces_are_put_in_between_the_steps() {
     let Some(bed) = Bed::new("interfaces_are_put_in_between_the_steps") else { return };
     let mut spec = bed.spec("ip link show eth0 | grep -c UP");
     spec.nics = vec!["eth0".into()];
-    let embryo = clone(&spec, None, &bed.layout).unwrap();
+    let embryo = clone(&spec, None, Vec::new(), &bed.layout).unwrap();
     let netns = format!("--net=/proc/{}/ns/net", embryo.pid());
     // A veth pair with both ends inside, so that nothing appears on the host.
     let added = std::process::Command::new("nsenter")
@@ -399,7 +399,8 @@ fn many_at_once() {
             spec
         })
         .collect();
-    let embryos: Vec<_> = specs.iter().map(|spec| clone(spec, None, &bed.layout).unwrap()).collect();
+    let embryos: Vec<_> =
+        specs.iter().map(|spec| clone(spec, None, Vec::new(), &bed.layout).unwrap()).collect();
     let released: Vec<_> = embryos.into_iter().map(|embryo| embryo.release().unwrap()).collect();
     for released in released {
         let running = released.finish().unwrap();

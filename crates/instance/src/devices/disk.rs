@@ -1,12 +1,11 @@
-//! Disks: the root, and files and directories of the host.
+//! Disks: the root, directories and files of the host, and file systems on block devices.
 
+use super::part::{Part, Source};
 use crate::Error;
 use model::DeviceName;
-use model::devices::{Device, Disk};
-use model::runtime::spec::{Create, Mount, MountSource};
-use std::collections::BTreeMap;
+use model::devices::{Disk, inside};
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a disk wants that this version cannot do.
 pub(crate) fn unsupported(disk: &Disk) -> Option<&'static str> {
@@ -16,39 +15,71 @@ pub(crate) fn unsupported(disk: &Disk) -> Option<&'static str> {
     (!disk.is_root() && disk.pool.is_some()).then_some("custom storage volumes")
 }
 
-/// Mounts for all disks but the root, shorter paths first, so that one can lie inside another.
-pub(crate) fn mounts(devices: &BTreeMap<DeviceName, Device>) -> Result<Vec<Mount>, Error> {
-    let mut disks: Vec<(&DeviceName, &Disk)> = devices
-        .iter()
-        .filter_map(|(name, device)| match device {
-            Device::Disk(disk) if !disk.is_root() => Some((name, disk)),
-            _ => None,
-        })
-        .collect();
-    disks.sort_by(|a, b| a.1.path.cmp(&b.1.path));
-    disks.into_iter().filter_map(|(name, disk)| mount(name, disk).transpose()).collect()
+/// What appears inside; nothing for an optional source that is missing.
+pub(super) fn parts(name: &DeviceName, disk: &Disk) -> Result<Vec<Part>, Error> {
+    let path = PathBuf::from(disk.source.as_deref().unwrap_or_default());
+    let kind = match std::fs::metadata(&path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(_) if disk.optional => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let path = path.display().to_string();
+            return Err(Error::MissingSource { device: name.to_string(), path });
+        }
+        Err(source) => return Err(Error::Path { doing: "look at", path, source }),
+    };
+    if disk.recursive && !kind.is_dir() {
+        return Err(Error::RecursiveFile { device: name.to_string(), path });
+    }
+    let source = if kind.is_block_device() {
+        Source::Filesystem { device: path, read_only: disk.readonly, shift: disk.shift }
+    } else {
+        let directory = kind.is_dir();
+        Source::Path {
+            path,
+            directory,
+            recursive: disk.recursive,
+            read_only: disk.readonly,
+            shift: disk.shift,
+        }
+    };
+    Ok(vec![Part { target: inside(&disk.path), source }])
 }
 
-/// `None`: an optional source that is missing.
-fn mount(name: &DeviceName, disk: &Disk) -> Result<Option<Mount>, Error> {
-    let source = disk.source.clone().unwrap_or_default();
-    let kind = match std::fs::metadata(Path::new(&source)) {
-        Ok(metadata) => metadata.file_type(),
-        Err(_) if disk.optional => return Ok(None),
-        Err(_) => return Err(Error::MissingSource { device: name.to_string(), path: source }),
-    };
-    if kind.is_block_device() {
-        return Err(Error::Unsupported {
-            subject: format!("The disk {name:?}"),
-            feature: "mounting block devices",
-            hint: "mount it on the host and give the directory",
-        });
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::devices::{Device, Properties};
+
+    fn disk(properties: &[(&str, &str)]) -> (DeviceName, Disk) {
+        let mut map: Properties =
+            properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        map.insert("type".to_owned(), "disk".to_owned());
+        match Device::parse("data", &map).unwrap() {
+            Device::Disk(disk) => (DeviceName::parse("data").unwrap(), disk),
+            other => panic!("{other:?}"),
+        }
     }
-    Ok(Some(Mount {
-        source: MountSource::Bind { path: PathBuf::from(source), recursive: disk.recursive, idmapped: false },
-        target: disk.path.trim_start_matches('/').to_owned(),
-        create: Some(if kind.is_dir() { Create::Dir } else { Create::File }),
-        optional: disk.optional,
-        read_only: disk.readonly,
-    }))
+
+    #[test]
+    fn a_missing_source_is_named_unless_it_is_optional() {
+        let (name, missing) = disk(&[("source", "/no/such/dir"), ("path", "mnt")]);
+        let said = parts(&name, &missing).unwrap_err().to_string();
+        assert!(said.contains("data") && said.contains("/no/such/dir"), "{said}");
+        let (name, optional) = disk(&[("source", "/no/such"), ("path", "mnt"), ("optional", "true")]);
+        assert_eq!(parts(&name, &optional).unwrap(), []);
+    }
+
+    #[test]
+    fn files_and_directories() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("note");
+        std::fs::write(&file, "").unwrap();
+        let source = file.to_str().unwrap();
+        let (name, one) = disk(&[("source", source), ("path", "//srv/./note/"), ("readonly", "1")]);
+        let found = parts(&name, &one).unwrap();
+        assert_eq!(found[0].target, "srv/note");
+        assert!(matches!(&found[0].source, Source::Path { directory: false, read_only: true, .. }));
+        let (name, recursive) = disk(&[("source", source), ("path", "x"), ("recursive", "true")]);
+        assert!(parts(&name, &recursive).unwrap_err().to_string().contains("directory"));
+    }
 }

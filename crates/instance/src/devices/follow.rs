@@ -4,7 +4,8 @@
 //! `update` changes what can be changed in place. All three do nothing where what they are asked for
 //! is so already, because a change that fails half-way is taken back by asking for the opposite.
 
-use super::{nic, proxy};
+use super::part::has_parts;
+use super::{live, nic, proxy};
 use crate::Error;
 use crate::instances::Live;
 use crate::instances::context::Context;
@@ -14,7 +15,6 @@ use model::devices::{Device, Devices, changes};
 use std::sync::Arc;
 
 /// A running container, as its devices see it.
-#[allow(dead_code)] // until each type has its three functions
 pub(crate) struct Running<'a> {
     pub(crate) context: &'a Context,
     pub(crate) name: &'a str,
@@ -38,15 +38,16 @@ pub(crate) async fn follow(
 ) -> Result<(), Error> {
     let changes = changes(before, after);
     for (name, device) in ordered(before, &changes.removed).iter().rev() {
-        unplug(running, name, device).await?;
+        unplug(running, name, device).await.map_err(failed("take away", name, running.name))?;
     }
     for (name, device) in &ordered(after, &changes.added) {
-        plug(running, name, device).await?;
+        plug(running, name, device, after).await.map_err(failed("add", name, running.name))?;
     }
     let old = ordered(before, &changes.updated);
     for (name, device) in &ordered(after, &changes.updated) {
         if let Some((_, before)) = old.iter().find(|(other, _)| other == name) {
-            update(running, name, before, device).await?;
+            let updated = update(running, name, (before, device), after).await;
+            updated.map_err(failed("change", name, running.name))?;
         }
     }
     Ok(())
@@ -74,10 +75,25 @@ fn order((name, device): &(DeviceName, Device)) -> (&'static str, Vec<&str>, &st
     (device.kind(), path, name.as_str())
 }
 
-async fn plug(running: &mut Running<'_>, name: &DeviceName, device: &Device) -> Result<(), Error> {
+/// Says which device it was.
+fn failed(doing: &'static str, device: &DeviceName, container: &str) -> impl FnOnce(Error) -> Error {
+    let (device, container) = (device.to_string(), container.to_owned());
+    move |source| Error::LiveDevice { doing, device, container, source: Box::new(source) }
+}
+
+async fn plug(
+    running: &mut Running<'_>,
+    name: &DeviceName,
+    device: &Device,
+    all: &Devices,
+) -> Result<(), Error> {
     match device {
         Device::Nic(nic) => nic::plug(running, name, nic).await,
         Device::Proxy(proxy) => proxy::plug(running, name, proxy).await,
+        device if has_parts(device) => {
+            let properties = all.get(name.as_str()).cloned().unwrap_or_default();
+            live::plug(running, name, device, &properties).await
+        }
         _ => Ok(()),
     }
 }
@@ -86,6 +102,7 @@ async fn unplug(running: &mut Running<'_>, name: &DeviceName, device: &Device) -
     match device {
         Device::Nic(nic) => nic::unplug(running, name, nic).await,
         Device::Proxy(proxy) => proxy::unplug(running, name, proxy).await,
+        device if has_parts(device) => live::unplug(running, name.as_str()).await,
         _ => Ok(()),
     }
 }
@@ -93,11 +110,15 @@ async fn unplug(running: &mut Running<'_>, name: &DeviceName, device: &Device) -
 async fn update(
     running: &mut Running<'_>,
     name: &DeviceName,
-    before: &Device,
-    after: &Device,
+    change: (&Device, &Device),
+    all: &Devices,
 ) -> Result<(), Error> {
-    match (before, after) {
+    match change {
         (Device::Nic(before), Device::Nic(after)) => nic::update(running, name, before, after).await,
+        (_, device) if has_parts(device) => {
+            let properties = all.get(name.as_str()).cloned().unwrap_or_default();
+            live::update(running, name, &properties).await
+        }
         _ => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::registry::Registry;
 use crate::apparmor::Apparmor;
+use crate::devices::Trees;
 use crate::exec::Sessions;
 use crate::forwarder::Forwarder;
 use crate::full_disk;
@@ -40,6 +41,10 @@ pub(crate) struct Context {
     pub(crate) doors: UnboundedSender<Door>,
     pub(crate) balancer: Balancer,
     pub(crate) apparmor: Apparmor,
+    /// Where the host shows its devices.
+    pub(crate) trees: Trees,
+    /// Told when a container that waits for devices of the host came, changed or went.
+    pub(crate) hotplug: tokio::sync::Notify,
     pub(crate) lifecycle: UnboundedSender<Lifecycle>,
     /// The host goes down: nothing is started any more.
     pub(crate) going_down: AtomicBool,

@@ -87,6 +87,7 @@ fn plan(context: &Arc<Context>, post: InstancesPost) -> Result<Plan, Error> {
     devices.extend(post.devices);
     let layers = context.profiles.layers(&profiles);
     let expanded = expand((&config, &devices), layers.iter().map(|p| (&p.config, &p.devices)));
+    model::devices::validate_local(&devices)?;
     let checked = gate::check(context, &expanded)?;
     config.extend(nic::missing_keys(&checked.devices, &config, BTreeSet::new(), || context.random()));
     let architecture = match inherited.architecture {

@@ -2,6 +2,7 @@
 
 use super::owner::Owner;
 use super::stop::Afterwards;
+use crate::devices;
 use crate::steps::crash_at;
 use api::Time;
 use model::power::LastPower;
@@ -63,7 +64,11 @@ impl Owner {
         }
         self.tear_down_door().await;
         crash_at("stop:forgotten");
+        if let Err(error) = devices::clear(&self.context, &name).await {
+            tracing::error!(instance = name, error = %error.story(), "cannot clear its devices away");
+        }
         self.context.apparmor.unload(&name).await;
+        crash_at("stop:devices");
         let afterwards = std::mem::replace(&mut self.afterwards, Afterwards::Usual);
         let going_down = self.context.going_down.load(Ordering::SeqCst);
         let next = next(exit, asked, afterwards, self.record.ephemeral, going_down);

@@ -35,6 +35,7 @@ impl Owner {
         if !running.keys.is_empty() {
             self.save_keys(running.keys).await?;
         }
+        self.context.hotplug.notify_one();
         followed
     }
 }

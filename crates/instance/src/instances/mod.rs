@@ -24,6 +24,7 @@ mod forward;
 mod freeze;
 mod gate;
 mod host_boot;
+mod hotplug;
 mod interfaces;
 mod limit;
 mod live;
@@ -141,7 +142,7 @@ impl Instances {
     #[allow(clippy::unused_async)]
     pub async fn update(&self, name: &str, put: InstancePut) -> Result<Work, Error> {
         let entry = self.context.registry.get(name)?;
-        update::check(&self.context, &put)?;
+        update::check(&self.context, &entry.view(), &put)?;
         Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::Update { put: Box::new(put), reply }).await?;
             Ok(None)

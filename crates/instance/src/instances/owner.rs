@@ -74,6 +74,8 @@ pub(crate) enum Request {
     Copy { job: Job, reply: Reply<Vec<Snapshot>> },
     /// Its init has ended.
     Ended(Exit),
+    /// A device of the host has come or gone.
+    CatchUp,
     /// The keeper may have been replaced: see what is true.
     Reconcile(Option<Kept>),
     /// The daemon starts: see what is true, and what happened while there was none.
@@ -188,6 +190,7 @@ impl Owner {
             Request::Restore { name, reply } => answer(reply, self.restore(&name).await),
             Request::Copy { job, reply } => answer(reply, self.copy_to(job).await),
             Request::Ended(exit) => self.ended(exit).await,
+            Request::CatchUp => self.catch_up().await,
             Request::Reconcile(kept) => self.reconcile(kept).await,
             Request::Settle { kept, host_booted, reply } => {
                 self.settle(kept, host_booted).await;

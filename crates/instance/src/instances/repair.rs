@@ -7,9 +7,9 @@ use super::host_boot;
 use super::live::Live;
 use super::owner::{Owner, Request};
 use super::still;
-use crate::Error;
 use crate::journal::{self, Entry as Journal};
 use crate::keeper::{Keeper, Notice};
+use crate::{Error, devices};
 use container::cgroup::Cgroup;
 use model::IdMap;
 use model::names::{InstanceName, PoolName, SnapshotName};
@@ -140,8 +140,13 @@ impl Instances {
             let kept = kept.remove(record.name.as_str());
             let snapshots = snapshots.remove(&record.id).unwrap_or_default();
             let entry = Owner::adopt(context, record, snapshots, InstanceState::Stopped);
-            settling
-                .spawn(async move { entry.ask(|reply| Request::Settle { kept, host_booted, reply }).await });
+            let context = context.clone();
+            settling.spawn(async move {
+                if kept.is_none() {
+                    devices::clear(&context, &entry.view().name).await?;
+                }
+                entry.ask(|reply| Request::Settle { kept, host_booted, reply }).await
+            });
         }
         // Whoever asks first must not be told that a running container is stopped. What went wrong
         // is in the log, and in the container's state.
@@ -247,6 +252,9 @@ impl Owner {
                         "cannot end a start"
                     );
                 }
+                if let Err(error) = devices::clear(&self.context, self.name()).await {
+                    tracing::warn!(instance = self.name(), error = %error.story(), "cannot clear its devices away");
+                }
             }
             Some(kept) if self.entry().live().is_some_and(|live| live.pid == kept.pid) => {}
             Some(kept) => self.take_over(&kept).await,
@@ -274,6 +282,8 @@ impl Owner {
                     InstanceState::Running { pid }
                 });
                 tracing::info!(instance = self.name(), pid, frozen, "container runs");
+                // The daemon before this one may have been killed half-way.
+                self.catch_up().await;
             }
             Err(error) => {
                 tracing::error!(instance = self.name(), error = %error.story(), "a running container cannot be explained");

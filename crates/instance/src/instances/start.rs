@@ -5,7 +5,7 @@ use super::gate;
 use super::live::Live;
 use super::owner::Owner;
 use crate::compose::{self, Facts, compose};
-use crate::devices::{disk, nic};
+use crate::devices::{self, nic};
 use crate::instances::context::Context;
 use crate::steps::Steps;
 use crate::{Error, keeper};
@@ -28,6 +28,8 @@ struct Prepared {
     nics: Vec<nic::Plan>,
     idmap: Option<IdMap>,
     seccomp: Option<std::os::fd::OwnedFd>,
+    /// Mounts that the specification takes as given.
+    given: Vec<std::os::fd::OwnedFd>,
     /// Keys of the container's own configuration that change with this start.
     changes: Config,
 }
@@ -48,6 +50,7 @@ impl Owner {
                 self.context.balancer.soon();
                 self.give_network_priority(&checked).await;
                 self.set_state(InstanceState::Running { pid });
+                self.context.hotplug.notify_one();
                 self.context.tell("container-started", self.name());
                 Ok(())
             }
@@ -63,17 +66,19 @@ impl Owner {
         let context = self.context.clone();
         let mut steps = Steps::new(&name);
         let checked = steps.run("start:check", async { gate::read(&self.expanded()) }).await?;
+        // What is prepared of them, whether or not all of it could be.
+        steps.undo("start:prepare", forget_devices(context.clone(), name.clone()));
         let mut prepared = steps.run("start:prepare", self.prepare(&checked)).await?;
         let listener = steps.run("start:guest", self.build_door()).await?;
         steps.undo("start:guest", self.tear_down_door());
-        let seccomp = prepared.seccomp.take();
+        let (seccomp, given) = (prepared.seccomp.take(), std::mem::take(&mut prepared.given));
         let mut spec = prepared.spec.clone();
         steps.undo("start:apparmor", unconfine(context.clone(), name.clone()));
         let wish = confine::wish(&checked.config, prepared.idmap.is_none());
         spec.apparmor = steps.run("start:apparmor", context.apparmor.load(&name, &wish)).await?;
         let cgroup_path = spec.cgroup.path.clone();
         let cloned =
-            steps.run("start:clone", async { Ok(context.keeper.start(spec, seccomp).await?) }).await?;
+            steps.run("start:clone", async { Ok(context.keeper.start(spec, seccomp, given).await?) }).await?;
         steps.undo("start:clone", abandon(context.clone(), name.clone()));
         steps.run("start:reserve", self.reserve(&mut prepared.nics)).await?;
         let netns =
@@ -134,6 +139,17 @@ impl Owner {
         let nics = nic::plan(&checked.devices, &config, || u32::from_le_bytes(crate::random::bytes()))?;
         let seccomp = self.context.filters.program(&checked.config.syscalls)?;
         let limits = self.limits_at_start(checked).await?;
+        // In a user namespace the host that is around it decides.
+        let restricted = idmap.is_none() && self.context.platform.is_initial();
+        let expanded = self.entry().view().expanded_devices.clone();
+        let devices = devices::prepare(
+            &self.context,
+            self.name(),
+            (&checked.devices, &expanded),
+            idmap.as_ref(),
+            restricted.then(compose::usual_devices),
+        )
+        .await?;
         let spec = compose(Facts {
             name: self.name().to_owned(),
             idmap: idmap.clone(),
@@ -143,7 +159,8 @@ impl Owner {
             idmapped,
             rootfs_read_only: checked.root.1.readonly,
             devlxd: self.context.var.guest(self.name()),
-            disks: disk::mounts(&checked.devices)?,
+            mounts: devices.mounts,
+            devices: devices.rules,
             nics: nics.iter().map(|nic| nic.inside.to_string()).collect(),
             cgroup_base: self.context.var.cgroup_base(),
             limits,
@@ -159,7 +176,7 @@ impl Owner {
         })?;
         changes.insert("volatile.idmap.next".to_owned(), json(idmap.as_ref()));
         changes.insert("volatile.idmap.current".to_owned(), json(idmap.as_ref()));
-        Ok(Prepared { spec, nics, idmap, seccomp, changes })
+        Ok(Prepared { spec, nics, idmap, seccomp, given: devices.fds, changes })
     }
 
     fn allocate_ids(&self, checked: &Checked) -> Result<Allocation, Error> {
@@ -231,6 +248,13 @@ impl Owner {
 /// Takes the profile of a container that did not start out of the kernel.
 async fn unconfine(context: Arc<Context>, name: String) {
     context.apparmor.unload(&name).await;
+}
+
+/// Removes what devices of a start that failed have left.
+async fn forget_devices(context: Arc<Context>, name: String) {
+    if let Err(error) = devices::clear(&context, &name).await {
+        tracing::warn!(instance = name, error = %error.story(), "cannot clear its devices away");
+    }
 }
 
 /// Ends whatever a start that failed has left, in either of its two halves.

@@ -7,7 +7,7 @@ use super::owner::Owner;
 use super::view;
 use crate::Error;
 use api::Config;
-use api::instances::{InstancePatch, InstancePut};
+use api::instances::{Instance, InstancePatch, InstancePut};
 use model::arch::Architecture;
 use model::expand::{Expanded, expand};
 use model::power::LastPower;
@@ -16,7 +16,10 @@ use store::instances::{Instance as Record, Update};
 
 /// What an update would be refused for whatever state the container is in: told before there is an
 /// operation. The owner checks again, with the profiles as they are then.
-pub(super) fn check(context: &Context, put: &InstancePut) -> Result<(), Error> {
+pub(super) fn check(context: &Context, now: &Instance, put: &InstancePut) -> Result<(), Error> {
+    if put.devices != now.devices {
+        model::devices::validate_local(&put.devices)?;
+    }
     let profiles = gate::profiles(context, put.profiles.as_deref().unwrap_or_default())?;
     let layers = context.profiles.layers(&profiles);
     let expanded = expand((&put.config, &put.devices), layers.iter().map(|p| (&p.config, &p.devices)));
@@ -72,6 +75,9 @@ impl Owner {
     }
 
     async fn replace(&mut self, record: Record) -> Result<(), Error> {
+        if record.devices != self.record.devices {
+            model::devices::validate_local(&record.devices)?;
+        }
         let layers = self.context.profiles.layers(&record.profiles);
         let expanded =
             expand((&record.config, &record.devices), layers.iter().map(|p| (&p.config, &p.devices)));

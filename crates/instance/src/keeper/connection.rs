@@ -45,6 +45,17 @@ pub(crate) fn packet_socket(socket: OwnedFd) -> io::Result<UnixDatagram> {
     UnixDatagram::from_std(std::os::unix::net::UnixDatagram::from(socket))
 }
 
+/// Waits for the one packet that a process of the keeper's sends; empty when it ended without.
+pub(super) async fn one_packet(socket: OwnedFd) -> io::Result<Vec<u8>> {
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    let socket = packet_socket(socket)?;
+    let mut packet = vec![0; MAX_PACKET];
+    let received =
+        socket.async_io(Interest::READABLE, || Ok(sys::scm::recv(socket.as_fd(), &mut packet)?)).await?;
+    packet.truncate(received.len);
+    Ok(packet)
+}
+
 impl Connection {
     /// Wraps a connected, non-blocking socket.
     pub(super) fn new(socket: OwnedFd) -> io::Result<Self> {

@@ -1,10 +1,11 @@
 //! One method for each request, with the descriptors in their places.
 
-use super::connection::Answer;
+use super::connection::{Answer, one_packet};
 use super::{Error, FileServer, Keeper};
 use model::IdMap;
-use model::runtime::protocol::{Kept, ReplyBody, RequestBody};
-use model::runtime::spec::{ConsoleSpec, ContainerSpec, ExecSpec, Rootfs};
+use model::runtime::mounting::{MountIdentity, Mounted, Unmounted};
+use model::runtime::protocol::{Failure, Kept, ReplyBody, RequestBody};
+use model::runtime::spec::{ConsoleSpec, ContainerSpec, ExecSpec, Mount, Rootfs};
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -150,12 +151,18 @@ impl Keeper {
         }
     }
 
-    /// First step of a start; `seccomp` must be there exactly if the specification says so.
+    /// First step of a start; `seccomp` must be there exactly if the specification says so, `mounts`
+    /// are those that it takes as given.
     ///
     /// # Errors
     /// [`Error::Refused`] with the step that failed; nothing is left then.
-    pub async fn start(&self, spec: ContainerSpec, seccomp: Option<OwnedFd>) -> Result<Cloned, Error> {
-        let fds = seccomp.into_iter().collect();
+    pub async fn start(
+        &self,
+        spec: ContainerSpec,
+        seccomp: Option<OwnedFd>,
+        mounts: Vec<OwnedFd>,
+    ) -> Result<Cloned, Error> {
+        let fds = seccomp.into_iter().chain(mounts).collect();
         match self.exchange("start", RequestBody::Start { spec }, fds, LONG).await? {
             (ReplyBody::Cloned { pid }, mut fds) => {
                 Ok(Cloned { pid, pidfd: fds.next()?, netns: fds.next()? })
@@ -232,6 +239,50 @@ impl Keeper {
             (ReplyBody::Files, mut fds) => Ok(FileServer::new(fds.next()?)?),
             _ => Err(Error::Answer { request }),
         }
+    }
+
+    /// Puts a mount into a running container.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the step that failed; nothing is mounted then. [`Error::Deadline`]
+    /// when a file system holds whoever does it; it may come to pass later.
+    pub async fn mount(&self, name: &str, mount: Mount, given: Option<OwnedFd>) -> Result<Mounted, Error> {
+        let body = RequestBody::Mount { name: name.to_owned(), mount };
+        self.mounting("mount", body, given.into_iter().collect()).await
+    }
+
+    /// Takes a mount out of a running container, if what is there is what is meant.
+    ///
+    /// # Errors
+    /// As for [`Keeper::mount`].
+    pub async fn unmount(
+        &self,
+        name: &str,
+        target: &str,
+        identity: MountIdentity,
+        remove: bool,
+    ) -> Result<Unmounted, Error> {
+        let (name, target) = (name.to_owned(), target.to_owned());
+        self.mounting("unmount", RequestBody::Unmount { name, target, identity, remove }, Vec::new()).await
+    }
+
+    async fn mounting<T: serde::de::DeserializeOwned>(
+        &self,
+        request: &'static str,
+        body: RequestBody,
+        fds: Vec<OwnedFd>,
+    ) -> Result<T, Error> {
+        let (ReplyBody::Mounting, mut fds) = self.exchange(request, body, fds, SHORT).await? else {
+            return Err(Error::Answer { request });
+        };
+        let waited = tokio::time::timeout(LONG, one_packet(fds.next()?)).await;
+        let packet = waited.map_err(|_| Error::Deadline { request, after: LONG })??;
+        if packet.is_empty() {
+            return Err(Error::Lost { request });
+        }
+        let result: Result<T, Failure> =
+            serde_json::from_slice(&packet).map_err(|_| Error::Answer { request })?;
+        result.map_err(Error::Refused)
     }
 
     /// Attaches to the console: bytes both ways, dropping the stream detaches.

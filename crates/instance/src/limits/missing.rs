@@ -43,7 +43,7 @@ const NEEDS: [Need; 10] = [
 
 /// One sentence for each key without effect. Makes a control group and removes it.
 pub(crate) fn look(layout: &Layout, base: &str) -> Result<Vec<String>, Error> {
-    let spec = CgroupSpec { path: format!("{base}/.probe"), v1: Vec::new(), v2: Vec::new() };
+    let spec = CgroupSpec { path: format!("{base}/.probe"), v1: Vec::new(), v2: Vec::new(), devices: None };
     let probe = Cgroup::create(layout, &spec, None).map_err(Error::Cgroup)?;
     let found = sentences(
         |controller, file| probe.has(controller, file),

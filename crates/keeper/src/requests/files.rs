@@ -23,22 +23,29 @@ impl Keeper {
         let Some(running) = self.running(name) else { return Err(not_running(STEP, name)) };
         let (theirs, ours) = sockets()?;
         let child = enter::running(running.pid, running.pidfd.as_fd(), ours, files::serve)?;
-        self.watch_server(child, Some(name.to_owned()), theirs)
+        self.watch_server(child, Some(name.to_owned()))?;
+        Ok((ReplyBody::Files, vec![theirs]))
     }
 
     /// For the file system of a container that does not run.
     pub(super) fn files_of(&mut self, rootfs: &Rootfs, idmap: Option<&IdMap>) -> Answer {
         let (theirs, ours) = sockets()?;
         let child = enter::stopped(rootfs, idmap, ours, files::serve)?;
-        self.watch_server(child, None, theirs)
+        self.watch_server(child, None)?;
+        Ok((ReplyBody::Files, vec![theirs]))
     }
 
-    fn watch_server(&mut self, child: enter::Child, container: Option<String>, theirs: OwnedFd) -> Answer {
+    /// Watches a process of ours that works in a container.
+    pub(super) fn watch_server(
+        &mut self,
+        child: enter::Child,
+        container: Option<String>,
+    ) -> Result<(), Failure> {
         let number = self.number();
         let watched = self.poller.add(&child.pidfd, EventFlags::IN, Source::Server(number));
         let token = watched.map_err(failed("poll the file server"))?;
         let child = Watched { pidfd: child.pidfd, token };
         self.servers.insert(number, Server { child, container });
-        Ok((ReplyBody::Files, vec![theirs]))
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod console;
 mod exec;
 mod files;
 mod known;
+mod mounts;
 mod start;
 
 use crate::keeper::{Answer, Keeper};
@@ -62,6 +63,11 @@ impl Keeper {
             RequestBody::Forget { name } => self.forget(&name).into(),
             RequestBody::Files { name } => self.files(&name).into(),
             RequestBody::FilesOf { rootfs, idmap } => self.files_of(&rootfs, idmap.as_ref()).into(),
+            RequestBody::Mount { name, mount } => self.mount(&name, &mount, fds).into(),
+            RequestBody::Unmount { name, target, identity, remove } => {
+                let mark = container::inject::Mark { target: &target, identity, remove };
+                self.unmount(&name, mark).into()
+            }
             RequestBody::Console { name } => self.console(&name).into(),
             RequestBody::ConsoleResize { name, width, height } => {
                 self.console_resize(&name, width, height).into()

@@ -26,10 +26,11 @@ impl Keeper {
         }
         let mut fds = fds.into_iter();
         let seccomp = if spec.seccomp { Some(descriptor(STEP, &mut fds)?) } else { None };
-        let embryo = container::start::clone(&spec, seccomp, &self.layout).map_err(|error| {
-            self.journal.say(&format!("{name}: {error}"));
-            Failure::from(error)
-        })?;
+        let embryo =
+            container::start::clone(&spec, seccomp, fds.collect(), &self.layout).map_err(|error| {
+                self.journal.say(&format!("{name}: {error}"));
+                Failure::from(error)
+            })?;
         let descriptors = vec![copy(embryo.pidfd())?, copy(embryo.netns())?];
         let pid = embryo.pid();
         let ContainerSpec { cgroup, idmap, console, .. } = spec;

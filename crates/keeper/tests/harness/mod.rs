@@ -143,7 +143,12 @@ impl Bed {
             drop_capabilities: vec![],
             rlimits: vec![],
             sysctls: vec![],
-            cgroup: CgroupSpec { path: format!("{}/{name}", self.group), v1: vec![], v2: vec![] },
+            cgroup: CgroupSpec {
+                path: format!("{}/{name}", self.group),
+                v1: vec![],
+                v2: vec![],
+                devices: None,
+            },
             console: ConsoleSpec { log, keep: 64 * 1024 },
             nics: vec![],
             apparmor: None,

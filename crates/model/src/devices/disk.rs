@@ -21,6 +21,8 @@ pub struct Disk {
     pub optional: bool,
     /// With everything that is mounted below the source.
     pub recursive: bool,
+    /// Ids of the source are the container's own: mapped by the mount.
+    pub shift: bool,
     /// Bounds.
     pub limits: DiskLimits,
 }
@@ -65,6 +67,7 @@ pub(super) fn parse(read: &Reader<'_>) -> Result<Disk, DeviceError> {
         readonly: read.bool("readonly")?.unwrap_or(false),
         optional: read.bool("optional")?.unwrap_or(false),
         recursive: read.bool("recursive")?.unwrap_or(false),
+        shift: read.bool("shift")?.unwrap_or(false),
         limits: DiskLimits { read: max.or(reading), write: max.or(writing) },
     })
 }

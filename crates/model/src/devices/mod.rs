@@ -121,12 +121,19 @@ pub fn validate_local(devices: &Devices) -> Result<(), DeviceError> {
     let mut paths = BTreeSet::new();
     for device in parse_all(devices)?.values() {
         if let Device::Disk(disk) = device
-            && !paths.insert(disk.path.trim_matches('/').to_owned())
+            && !paths.insert(inside(&disk.path))
         {
             return Err(DeviceError::SamePath { path: disk.path.clone() });
         }
     }
     Ok(())
+}
+
+/// A path inside a container as the components that name it: `/mnt/`, `./mnt` and `mnt` are one.
+#[must_use]
+pub fn inside(path: &str) -> String {
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
+    names.join("/")
 }
 
 /// The one root of an expanded set of devices.

@@ -108,6 +108,7 @@ pub const KINDS: &[Kind] = &[
         prop("readonly", BOOL, "false", "It cannot be written to"),
         prop("optional", BOOL, "false", "A source that is missing is no error"),
         prop("recursive", BOOL, "false", "With what is mounted below the source"),
+        prop("shift", BOOL, "false", "The owners of the source's files are users of the container, by an id-mapped mount"),
         live("limits.read", RATE, "How much may be read"),
         live("limits.write", RATE, "How much may be written"),
         live("limits.max", RATE, "Both limits at once"),

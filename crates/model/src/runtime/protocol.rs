@@ -51,8 +51,8 @@ pub enum RequestBody {
         /// Which.
         name: String,
     },
-    /// First step of a start. Descriptor: the seccomp program, if the spec says so.
-    /// → [`ReplyBody::Cloned`]
+    /// First step of a start. Descriptors: the seccomp program, if the spec says so, then the mounts
+    /// that are [`super::spec::MountSource::Given`], in order. → [`ReplyBody::Cloned`]
     Start {
         /// What to start.
         spec: ContainerSpec,
@@ -110,6 +110,26 @@ pub enum RequestBody {
         name: String,
         /// Empty it afterwards.
         clear: bool,
+    },
+    /// Put a mount into a running container. Descriptor: the mount, if its source is
+    /// [`super::spec::MountSource::Given`]. → [`ReplyBody::Mounting`], a [`super::mounting::MountResult`]
+    Mount {
+        /// Which.
+        name: String,
+        /// What, and where.
+        mount: super::spec::Mount,
+    },
+    /// Take a mount out of a running container, if it is still the one that is meant.
+    /// → [`ReplyBody::Mounting`], a [`super::mounting::UnmountResult`]
+    Unmount {
+        /// Which.
+        name: String,
+        /// Where, relative to the root.
+        target: String,
+        /// What must be found there.
+        identity: super::mounting::MountIdentity,
+        /// Remove the mount point if it is an empty file or directory.
+        remove: bool,
     },
     /// Forget a container that has ended; its control groups are removed. → [`ReplyBody::Done`]
     Forget {
@@ -194,6 +214,8 @@ pub enum ReplyBody {
     },
     /// To `Files` and `FilesOf`. Descriptor: a `SOCK_SEQPACKET` socket, see [`FileRequest`].
     Files,
+    /// To `Mount` and `Unmount`. Descriptor: a `SOCK_SEQPACKET` socket, see [`super::mounting`].
+    Mounting,
     /// To `Console`. Descriptor: a stream socket, bytes both ways; closing it detaches.
     Console,
     /// To `ConsoleLog`. Descriptor: a memory file with what was printed.

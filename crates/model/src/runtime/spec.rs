@@ -1,5 +1,6 @@
 //! Everything the runtime needs to know to start a container or to run a program in one.
 
+use super::devices::DeviceRule;
 use crate::IdMap;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -108,6 +109,11 @@ pub enum MountSource {
         /// Options as for `mount -o`.
         options: String,
     },
+    /// A mount that is attached nowhere yet: the next descriptor of the request.
+    Given {
+        /// As for `Bind`.
+        idmapped: bool,
+    },
 }
 
 /// What to make where something is mounted.
@@ -152,6 +158,9 @@ pub struct CgroupSpec {
     /// Settings for version 2.
     #[serde(default)]
     pub v2: Vec<CgroupSetting>,
+    /// The devices that may be used, everything else is denied; `None`: no restriction.
+    #[serde(default)]
+    pub devices: Option<Vec<DeviceRule>>,
 }
 
 /// One file of a control group and what is written to it.
