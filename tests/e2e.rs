@@ -25,6 +25,7 @@ mod inside;
 mod launch;
 mod life;
 mod limits;
+mod listing;
 mod nested;
 mod network;
 mod nics;

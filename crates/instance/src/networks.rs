@@ -3,16 +3,18 @@
 use crate::Error;
 use crate::catalog::{Stamp, Table};
 use crate::devices::nic;
-use crate::instances::Registry;
+use crate::instances::{Live, Registry};
 use crate::var::Var;
 use api::networks::{Lease, Network, NetworksPost};
 use api::{Config, instances::Instance};
 use model::names::{InstanceName, NetworkName};
-use network::interfaces::{HostKind, Interface};
+use network::interfaces::{HostKind, Interface, Seen};
 use network::{
     Bridge, BridgeConfig, Host, Inside, InterfaceName, Lent, Limits, MacAddress, Plug, Reservation,
 };
-use std::os::fd::BorrowedFd;
+use std::collections::HashMap;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
 use store::Store;
 use store::networks::Network as Record;
 
@@ -380,6 +382,43 @@ impl Networks {
         hwaddr: MacAddress,
     ) -> Result<bool, Error> {
         self.kernel.delete_inside(netns, name, hwaddr).await.map_err(|error| Error::Network(error.into()))
+    }
+
+    /// The interfaces of many containers: only those that changed since they were last listed are
+    /// asked for. Counters are true for interfaces with an end on this host, and for others as they
+    /// were when the container's interfaces last changed. What cannot be read is empty.
+    pub(crate) async fn inside_all(&self, containers: &[Arc<Live>]) -> Vec<Vec<Interface>> {
+        let known: Vec<Option<Arc<Seen>>> = containers.iter().map(|live| live.seen()).collect();
+        let current = self.kernel.current(known.iter().map(Option::as_deref));
+        let ends = match self.kernel.host_ends().await {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot list interfaces");
+                HashMap::new()
+            }
+        };
+        let mut all = Vec::with_capacity(containers.len());
+        for ((live, known), current) in containers.iter().zip(known).zip(current) {
+            let seen = match known {
+                Some(seen) if current => seen,
+                _ => match self.kernel.look_inside(live.netns.as_fd()).await {
+                    Ok(seen) => live.saw(seen),
+                    Err(error) => {
+                        tracing::debug!(pid = live.pid, %error, "cannot read interfaces");
+                        all.push(Vec::new());
+                        continue;
+                    }
+                },
+            };
+            let mut interfaces = seen.interfaces.clone();
+            for interface in &mut interfaces {
+                if let Some(end) = interface.host_index.and_then(|index| ends.get(&index)) {
+                    end.refresh(interface);
+                }
+            }
+            all.push(interfaces);
+        }
+        all
     }
 
     /// The interfaces in a container's namespace.

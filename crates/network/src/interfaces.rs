@@ -2,9 +2,12 @@
 
 mod host;
 mod inside;
+mod seen;
 
 pub use host::{HostInterface, HostKind};
 pub use inside::{Address, Counters, Flavour, Interface, Scope};
+pub use seen::{HostEnd, Seen};
 
 pub(crate) use host::list;
 pub(crate) use inside::inside;
+pub(crate) use seen::{current, host_ends, look};

@@ -2,7 +2,7 @@
 
 use crate::bridge::{self, Bridge, StartError, Started, StopError};
 use crate::dnsmasq::{self, DnsmasqError, Host, Lease, LeaseError};
-use crate::interfaces::{self, HostInterface, Interface};
+use crate::interfaces::{self, HostEnd, HostInterface, Interface, Seen};
 use crate::limits::{self, LimitError, Limits};
 use crate::names::{InterfaceName, MacAddress};
 use crate::netlink::{LinkKind, Netlink, NetlinkError, Socket};
@@ -13,7 +13,7 @@ use crate::veth::{self, Plug, PlugError};
 use ipnet::IpNet;
 use model::names::{InstanceName, NetworkName};
 use netlink_packet_route::link::LinkFlags;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 
@@ -282,6 +282,35 @@ impl Networks {
             .try_clone_to_owned()
             .map_err(|source| NetlinkError::Lost { request: "hold a network namespace", source })?;
         self.netlink.reader.call(move |socket| interfaces::inside(socket, netns.as_fd())).await
+    }
+
+    /// The same, to be kept; see [`Networks::current`].
+    ///
+    /// # Errors
+    /// As for [`Networks::inside`].
+    pub async fn look_inside(&self, netns: BorrowedFd<'_>) -> Result<Seen, NetlinkError> {
+        let netns = netns
+            .try_clone_to_owned()
+            .map_err(|source| NetlinkError::Lost { request: "hold a network namespace", source })?;
+        let watch = self.netlink.watch.clone();
+        self.netlink
+            .reader
+            .call(move |socket| interfaces::look(socket, watch.as_deref(), netns.as_fd()))
+            .await
+    }
+
+    /// Which of what was seen is still so, but for counters and the names of other ends. Asks the
+    /// kernel for nothing.
+    pub fn current<'a>(&self, seen: impl Iterator<Item = Option<&'a Seen>>) -> Vec<bool> {
+        interfaces::current(self.netlink.watch.as_deref(), seen)
+    }
+
+    /// Every interface of this host by its number, as the other end of a pair.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub async fn host_ends(&self) -> Result<HashMap<u32, HostEnd>, NetlinkError> {
+        self.netlink.reader.call(interfaces::host_ends).await
     }
 
     /// The addresses that a bridge gave out.

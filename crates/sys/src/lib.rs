@@ -17,6 +17,7 @@ pub mod mallopt;
 pub mod memfd;
 pub mod mount_setattr;
 pub mod netdevice;
+pub mod netlink_nsid;
 pub mod personality;
 pub mod pidfd;
 pub mod scm;

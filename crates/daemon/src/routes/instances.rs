@@ -7,13 +7,9 @@ use crate::wire::{Answer, Etag, IfMatch, Json, Params, Path, Recursion, Refusal,
 use crate::wire::{sync_bytes, sync_tagged};
 use api::instances::{Instance, InstancePatch, InstancePost, InstancePut, InstancesPost};
 use axum::extract::State;
-use futures_util::StreamExt as _;
 use http::Uri;
 use instance::instances::Instances;
 use std::sync::Arc;
-
-/// How many containers are looked into at once for `recursion=2`.
-const AT_ONCE: usize = 8;
 
 /// `containers` or `instances`, as the client said.
 pub(crate) fn prefix(uri: &Uri) -> &'static str {
@@ -49,17 +45,7 @@ pub(crate) async fn list(
         let prefix = prefix(&uri);
         return answer(params.recursion, &list, |instance| format!("/1.0/{prefix}/{}", instance.name));
     }
-    let full = futures_util::stream::iter(list)
-        .map(|instance| {
-            let instances = instances.clone();
-            async move { instances.full(&instance.name).await }
-        })
-        .buffered(AT_ONCE)
-        // Those that were deleted meanwhile are left out.
-        .filter_map(async |full| full.ok())
-        .collect::<Vec<_>>()
-        .await;
-    sync(&full)
+    sync(&instances.full_list(&list).await?)
 }
 
 /// `POST` to the list: create.

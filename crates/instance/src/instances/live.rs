@@ -3,8 +3,9 @@
 use crate::guest::OpenDoor;
 use container::cgroup::Cgroup;
 use model::IdMap;
+use network::interfaces::Seen;
 use std::os::fd::OwnedFd;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Descriptors and facts that exist only while a container runs. Shared by everybody who looks
 /// into it; closed with the last of them.
@@ -21,6 +22,22 @@ pub(crate) struct Live {
     pub(crate) cgroup: Cgroup,
     /// Its `/dev/lxd`, while that is open.
     pub(crate) door: Mutex<Option<OpenDoor>>,
+    /// What its interfaces were when they were last listed.
+    pub(crate) interfaces: Mutex<Option<Arc<Seen>>>,
     /// Its ids; `None`: privileged.
     pub(crate) idmap: Option<IdMap>,
+}
+
+impl Live {
+    /// What its interfaces were when they were last listed.
+    pub(crate) fn seen(&self) -> Option<Arc<Seen>> {
+        self.interfaces.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what its interfaces are.
+    pub(crate) fn saw(&self, seen: Seen) -> Arc<Seen> {
+        let seen = Arc::new(seen);
+        *self.interfaces.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen.clone());
+        seen
+    }
 }

@@ -116,6 +116,22 @@ impl Instances {
         Ok(InstanceFull { instance, backups: None, state: Some(state), snapshots })
     }
 
+    /// Many containers with their states and snapshots. Those that are gone are left out.
+    ///
+    /// # Errors
+    /// The daemon stops.
+    pub async fn full_list(&self, list: &[Arc<Instance>]) -> Result<Vec<InstanceFull>, Error> {
+        let entries: Vec<_> =
+            list.iter().filter_map(|view| self.context.registry.get(&view.name).ok()).collect();
+        let states = state::states(&entries, &self.context.networks).await?;
+        let full = |(entry, state): (&Arc<Entry>, State)| {
+            let instance = Instance::clone(&entry.view());
+            let snapshots = Some(snapshots::all(&self.context, entry));
+            InstanceFull { instance, backups: None, state: Some(state), snapshots }
+        };
+        Ok(entries.iter().zip(states).map(full).collect())
+    }
+
     /// What it is doing now.
     ///
     /// # Errors

@@ -306,6 +306,7 @@ impl Owner {
             devpts: handles.devpts,
             cgroup,
             door: Mutex::default(),
+            interfaces: Mutex::default(),
             idmap,
         })
     }

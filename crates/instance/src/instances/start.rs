@@ -102,6 +102,7 @@ impl Owner {
                     devpts: started.devpts,
                     cgroup: Cgroup::open(context.platform.layout(), &cgroup_path).map_err(Error::Cgroup)?,
                     door: Mutex::default(),
+                    interfaces: Mutex::default(),
                     idmap: prepared.idmap.clone(),
                 })
             })

@@ -1,5 +1,6 @@
 //! What a container is doing now: control groups and interfaces, without entering it.
 
+use super::live::Live;
 use super::registry::Entry;
 use crate::Error;
 use crate::networks::Networks;
@@ -12,18 +13,7 @@ use std::sync::Arc;
 
 /// The state of one container. What cannot be read (it is just ending) is zero or missing.
 pub(super) async fn state(entry: &Arc<Entry>, networks: &Networks) -> Result<State, Error> {
-    let status = entry.state.borrow().status();
-    let stopped = State {
-        status: status.text().to_owned(),
-        status_code: status,
-        disk: None,
-        memory: Memory::default(),
-        network: None,
-        pid: 0,
-        processes: 0,
-        cpu: Cpu::default(),
-    };
-    let Some(live) = entry.live() else { return Ok(stopped) };
+    let Some(live) = entry.live() else { return Ok(stopped(entry)) };
     let stats = {
         let live = live.clone();
         tokio::task::spawn_blocking(move || live.cgroup.stats()).await.map_err(|_| Error::Shutdown)?
@@ -35,15 +25,55 @@ pub(super) async fn state(entry: &Arc<Entry>, networks: &Networks) -> Result<Sta
             Vec::new()
         }
     };
-    Ok(State {
-        memory: memory(&stats),
+    Ok(running(entry, &live, &stats, interfaces))
+}
+
+/// The states of many containers, in their order: control groups are read in one go, interfaces only
+/// where they changed.
+pub(super) async fn states(entries: &[Arc<Entry>], networks: &Networks) -> Result<Vec<State>, Error> {
+    let lives: Vec<Option<Arc<Live>>> = entries.iter().map(|entry| entry.live()).collect();
+    let up: Vec<Arc<Live>> = lives.iter().flatten().cloned().collect();
+    let reading = {
+        let up = up.clone();
+        tokio::task::spawn_blocking(move || up.iter().map(|live| live.cgroup.stats()).collect::<Vec<_>>())
+    };
+    let interfaces = if up.is_empty() { Vec::new() } else { networks.inside_all(&up).await };
+    let stats = reading.await.map_err(|_| Error::Shutdown)?;
+    let mut read = stats.into_iter().zip(interfaces);
+    let states = entries.iter().zip(lives).map(|(entry, live)| match live {
+        None => stopped(entry),
+        Some(live) => {
+            let (stats, interfaces) = read.next().unwrap_or_default();
+            running(entry, &live, &stats, interfaces)
+        }
+    });
+    Ok(states.collect())
+}
+
+fn stopped(entry: &Entry) -> State {
+    let status = entry.state.borrow().status();
+    State {
+        status: status.text().to_owned(),
+        status_code: status,
+        disk: None,
+        memory: Memory::default(),
+        network: None,
+        pid: 0,
+        processes: 0,
+        cpu: Cpu::default(),
+    }
+}
+
+fn running(entry: &Entry, live: &Live, stats: &Stats, interfaces: Vec<Interface>) -> State {
+    State {
+        memory: memory(stats),
         network: Some(interfaces.into_iter().map(network).collect::<BTreeMap<_, _>>()),
         disk: Some(BTreeMap::new()),
         pid: i64::from(live.pid),
         processes: number(stats.processes),
         cpu: Cpu { usage: number(stats.cpu_ns) },
-        ..stopped
-    })
+        ..stopped(entry)
+    }
 }
 
 fn number(value: Option<u64>) -> i64 {

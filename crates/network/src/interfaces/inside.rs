@@ -129,6 +129,8 @@ pub struct Interface {
     pub flavour: Flavour,
     /// The other end of the pair, when that is an interface of this host.
     pub host_name: Option<String>,
+    /// The number of that other end here.
+    pub host_index: Option<u32>,
     /// Its addresses, as the kernel lists them.
     pub addresses: Vec<Address>,
     /// What went through.
@@ -136,7 +138,7 @@ pub struct Interface {
 }
 
 impl Interface {
-    fn new(link: &Link, host_name: Option<String>, addresses: &[netlink::Address]) -> Self {
+    fn new(link: &Link, host: Option<Link>, addresses: &[netlink::Address]) -> Self {
         let own = addresses.iter().filter(|a| a.index == link.index).map(|a| Address {
             address: a.net.addr(),
             prefix: a.net.prefix_len(),
@@ -149,7 +151,8 @@ impl Interface {
             mtu: link.mtu,
             up: link.flags.contains(LinkFlags::Up),
             flavour: Flavour::of(link.flags),
-            host_name,
+            host_index: host.as_ref().map(|host| host.index),
+            host_name: host.map(|host| host.name),
             addresses: own.collect(),
             counters: Counters {
                 bytes_received: link.stats.rx_bytes,
@@ -168,25 +171,30 @@ impl Interface {
 /// The interfaces in `netns`, in the order of their numbers.
 pub(crate) fn inside(socket: &mut Socket, netns: BorrowedFd<'_>) -> Result<Vec<Interface>, NetlinkError> {
     let nsid = socket.nsid(netns)?;
+    numbered(socket, nsid)
+}
+
+/// The interfaces in the namespace of that number, in the order of theirs.
+pub(super) fn numbered(socket: &mut Socket, nsid: i32) -> Result<Vec<Interface>, NetlinkError> {
     let links = socket.links(Some(nsid))?;
     let addresses = socket.addresses(Some(nsid))?;
     let mut found = Vec::with_capacity(links.len());
     for link in &links {
-        let host_name = other_end(socket, link, nsid)?;
-        found.push(Interface::new(link, host_name, &addresses));
+        let host = other_end(socket, link, nsid)?;
+        found.push(Interface::new(link, host, &addresses));
     }
     found.sort_by_key(|i| i.index);
     Ok(found)
 }
 
-/// The name of the other end of a pair, if that is here: both ends must point at each other, as
+/// The other end of a pair, if that is here: both ends must point at each other, as
 /// numbers of interfaces repeat between namespaces.
-fn other_end(socket: &mut Socket, link: &Link, nsid: i32) -> Result<Option<String>, NetlinkError> {
+fn other_end(socket: &mut Socket, link: &Link, nsid: i32) -> Result<Option<Link>, NetlinkError> {
     let (LinkKind::Veth, Some(peer), Some(_)) = (link.kind, link.peer, link.peer_nsid) else {
         return Ok(None);
     };
     let other = socket.link_numbered(peer)?.filter(|other| {
         other.kind == LinkKind::Veth && other.peer == Some(link.index) && other.peer_nsid == Some(nsid)
     });
-    Ok(other.map(|o| o.name))
+    Ok(other)
 }

@@ -13,6 +13,7 @@ mod nsid;
 mod route;
 mod socket;
 mod traffic;
+mod watch;
 mod worker;
 
 pub use socket::NetlinkError;
@@ -22,15 +23,18 @@ pub(crate) use link::{Changes, Link, LinkKind, NewVeth};
 pub(crate) use move_link::Settled;
 pub(crate) use socket::Socket;
 pub(crate) use traffic::Received;
+pub(crate) use watch::{Version, Watch};
 pub(crate) use worker::Worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Long-lived connections to the kernel, in the network namespace they were opened in.
 #[derive(Clone)]
 pub(crate) struct Netlink {
     pub(crate) reader: Arc<Worker>,
     pub(crate) writer: Arc<Worker>,
+    /// `None`: the kernel does not tell, so that everything is looked at each time.
+    pub(crate) watch: Option<Arc<Mutex<Watch>>>,
 }
 
 impl Netlink {
@@ -38,6 +42,13 @@ impl Netlink {
         Ok(Self {
             reader: Arc::new(Worker::start("netlink-reader")?),
             writer: Arc::new(Worker::start("netlink-writer")?),
+            watch: match Watch::open() {
+                Ok(watch) => Some(Arc::new(Mutex::new(watch))),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot hear of changes of interfaces: each list looks at all of them");
+                    None
+                }
+            },
         })
     }
 }
