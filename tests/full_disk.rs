@@ -50,7 +50,8 @@ fn a_full_pool_is_named_and_keeps_nothing_half_made() {
 
     assert_names(&d.lxc_fails(&["init", "busybox", "c2"]), &disk);
     assert_names(&d.lxc_fails(&["copy", "idle", "c3"]), &disk);
-    assert_eq!(d.lxc_ok(&["list", "-c", "n", "--format", "csv"]), "c1\nidle\n");
+    assert_names(&d.lxc_fails(&["snapshot", "idle", "s1"]), &disk);
+    assert_eq!(d.lxc_ok(&["list", "-c", "nS", "--format", "csv"]), "c1,0\nidle,0\n");
     assert_eq!(names(&d, &disk.join("containers")), before);
     assert!(names(&d, &d.lxd_dir().join("containers")).iter().all(|name| before.contains(name)));
     assert!(!d.scratch().join("logs/c2").exists());

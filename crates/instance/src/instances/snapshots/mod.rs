@@ -77,10 +77,10 @@ impl Instances {
             is_free(&entry, name)?;
         }
         let wanted = Wanted { name, expires_at: post.expires_at };
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::Snapshot { wanted, reply }).await?;
             Ok(None)
-        }))
+        })))
     }
 
     /// Says when a snapshot is removed.
@@ -91,10 +91,10 @@ impl Instances {
         let entry = self.context.registry.get(container)?;
         let name = entry.snapshot(name)?.name.clone();
         let expires_at = put.expires_at;
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::ExpireSnapshot { name, expires_at, reply }).await?;
             Ok(None)
-        }))
+        })))
     }
 
     /// Gives a snapshot another name.
@@ -106,10 +106,10 @@ impl Instances {
         let name = entry.snapshot(name)?.name.clone();
         let new = SnapshotName::parse(new_name)?;
         is_free(&entry, &new)?;
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::RenameSnapshot { name, new, reply }).await?;
             Ok(None)
-        }))
+        })))
     }
 
     /// Removes a snapshot.
@@ -119,10 +119,10 @@ impl Instances {
     pub fn delete_snapshot(&self, container: &str, name: &str) -> Result<Work, Error> {
         let entry = self.context.registry.get(container)?;
         let name = entry.snapshot(name)?.name.clone();
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::DeleteSnapshot { name, reply }).await?;
             Ok(None)
-        }))
+        })))
     }
 
     /// Makes a container what one of its snapshots is, with its name in front or not. What runs is
@@ -138,7 +138,7 @@ impl Instances {
             return Err(Error::StatelessSnapshot { name: format!("{container}/{name}") });
         }
         restore::check(&self.context, &entry, &name)?;
-        Ok(Box::pin(async move {
+        Ok(self.context.explained(Box::pin(async move {
             let alive = entry.live().is_some();
             if alive {
                 stop(&entry, 0, true, Afterwards::Restart).await?;
@@ -148,7 +148,7 @@ impl Instances {
                 entry.ask(|reply| Request::Start { reply }).await?;
             }
             restored.map(|()| None)
-        }))
+        })))
     }
 
     /// A profile was renamed or is gone: snapshots that had it are read again.
