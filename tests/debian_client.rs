@@ -132,3 +132,39 @@ fn files_and_configuration() {
     t.ok(&["image", "alias", "list"]);
     t.ok(&["operation", "list"]);
 }
+
+#[test]
+fn snapshots_and_copies() {
+    let t = or_skip!(theirs());
+    t.ok(&["launch", "busybox", "c1"]);
+    let value = |name: &str| t.ok(&["exec", name, "--", "cat", "/root/v"]);
+    let set = |value: &str| t.ok(&["exec", "c1", "--", "sh", "-c", &format!("echo {value} > /root/v")]);
+    set("1");
+    t.ok(&["snapshot", "c1", "first"]);
+    set("2");
+    t.ok(&["snapshot", "c1"]);
+    t.ok(&["snapshot", "c1", "--no-expiry"]);
+    t.ok(&["snapshot", "c1", "first", "--reuse"]);
+    set("3");
+    let info = t.ok(&["info", "c1"]);
+    assert!(info.contains("first") && info.contains("snap0") && info.contains("snap1"), "{info}");
+    assert_eq!(t.ok(&["list", "-c", "nS", "--format", "csv"]), "c1,3\n");
+    t.ok(&["restore", "c1", "first"]);
+    assert_eq!(value("c1"), "2\n");
+    t.ok(&["move", "c1/snap0", "c1/renamed"]);
+    t.ok(&["rename", "c1/snap1", "c1/again"]);
+    assert!(t.ok(&["config", "show", "c1/renamed"]).contains("expanded_config"));
+    t.ok(&["copy", "c1/renamed", "c2"]);
+    t.ok(&["copy", "c1", "c3"]);
+    t.ok(&["copy", "c1", "c4", "--instance-only"]);
+    assert_eq!(t.ok(&["list", "-c", "nS", "--format", "csv"]), "c1,3\nc2,0\nc3,3\nc4,0\n");
+    t.ok(&["start", "c2"]);
+    assert_eq!(value("c2"), "2\n");
+    t.ok(&["move", "c4", "c5"]);
+    t.ok(&["delete", "c1/renamed"]);
+    t.ok(&["delete", "--force", "c1", "c2", "c3", "c5"]);
+    assert_eq!(t.ok(&["list", "--format", "csv"]), "");
+    t.ok(&["init", "busybox", "c6", "-c", "security.protection.delete=true"]);
+    let refused = run(&mut t.command(&["delete", "c6"]));
+    assert!(!refused.status.success() && refused.errors().contains("protected"), "{refused:?}");
+}

@@ -31,6 +31,7 @@ mod network;
 mod nics;
 mod profiles;
 mod proxies;
+mod pylxd;
 mod services;
 mod snapshots;
 mod survive;

@@ -19,6 +19,7 @@ pub const EXTENSIONS: &[&str] = &[
     "file_delete",
     "file_append",
     "unix_device_rename",
+    "container_only_migration",
     "entity_description",
     "file_symlinks",
     "console",
