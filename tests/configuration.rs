@@ -179,3 +179,74 @@ fn shells_complete_names_keys_and_properties() {
     // What the server does not know comes from the words that never change.
     assert!(completions(&d, &["conf"]).contains(&"config".to_owned()));
 }
+
+#[test]
+fn a_bad_value_in_the_database_is_no_dead_end() {
+    if testkit::find_program("sqlite3").is_none() {
+        testkit::skip!("sqlite3 is not installed");
+    }
+    let mut d = daemon!();
+    for name in ["c1", "c2"] {
+        d.lxc_ok(&["init", "busybox", name]);
+    }
+    d.terminate();
+    let sql = r#"UPDATE instances SET
+        config = json_set(config, '$."security.nesting"', 'perhaps', '$."no.such.key"', '1'),
+        devices = json_set(devices, '$.odd', json('{"type": "disk", "path": "/mnt", "shape": "round"}'));"#;
+    let mut sqlite = std::process::Command::new("sqlite3");
+    let _ = testkit::run(sqlite.arg(d.lxd_dir().join("database/lxd.db")).arg(sql)).expect_success();
+    d.start_again();
+    assert_eq!(d.lxc_ok(&["list", "--format", "csv", "-c", "n"]), "c1\nc2\n");
+    assert!(d.lxc_ok(&["config", "show", "c1"]).contains("security.nesting: perhaps"));
+    d.lxc_ok(&["info", "c1"]);
+    let refused = d.lxc_fails(&["start", "c1"]);
+    assert!(refused.contains("security.nesting") && refused.contains("perhaps"), "{refused}");
+    // Other keys can be changed; another bad value cannot come in.
+    d.lxc_ok(&["config", "set", "c1", "user.a", "1"]);
+    d.lxc_fails(&["config", "set", "c1", "security.nesting", "maybe"]);
+    d.lxc_fails(&["config", "set", "c1", "security.privileged", "perhaps"]);
+    d.lxc_ok(&["profile", "set", "default", "user.b", "1"]);
+    d.lxc_ok(&["config", "set", "c1", "security.nesting", "true"]);
+    let refused = d.lxc_fails(&["start", "c1"]);
+    assert!(refused.contains("shape"), "{refused}");
+    d.lxc_ok(&["config", "device", "remove", "c1", "odd"]);
+    d.lxc_ok(&["config", "unset", "c1", "no.such.key"]);
+    d.lxc_ok(&["start", "c1"]);
+    d.lxc_ok(&["delete", "c2"]);
+}
+
+#[test]
+fn kernel_modules_are_loaded_before_the_start_and_live() {
+    let Some(modprobe) = testkit::find_program("modprobe") else {
+        testkit::skip!("modprobe is not installed");
+    };
+    let d = daemon!();
+    // Nobody's kernel has these modules: a program that writes down what it is asked for takes the
+    // place of modprobe, for this daemon alone.
+    let (fake, asked) = (d.scratch().join("modprobe"), d.scratch().join("asked"));
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> {}\ncase $2 in *broken) echo 'Module is broken' >&2; exit 1;; esac\n",
+        asked.display()
+    );
+    std::fs::write(&fake, script).unwrap();
+    std::fs::set_permissions(&fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let real = std::fs::canonicalize(modprobe).unwrap();
+    let _ = testkit::run(d.inside("mount").arg("--bind").arg(&fake).arg(&real)).expect_success();
+    let asked = || std::fs::read_to_string(&asked).unwrap_or_default();
+    d.lxc_ok(&["init", "busybox", "c1", "-c", "linux.kernel_modules=lv_one, lv-two"]);
+    assert_eq!(asked(), "", "not before the start");
+    d.lxc_ok(&["start", "c1"]);
+    assert_eq!(asked(), "-- lv_one\n-- lv-two\n");
+    d.lxc_ok(&["config", "set", "c1", "linux.kernel_modules", "lv_one,lv_three"]);
+    assert!(asked().ends_with("-- lv-two\n-- lv_three\n"), "{}", asked());
+    let refused = d.lxc_fails(&["config", "set", "c1", "linux.kernel_modules", "lv_broken"]);
+    assert!(refused.contains("lv_broken") && refused.contains("Module is broken"), "{refused}");
+    assert_eq!(d.lxc_ok(&["config", "get", "c1", "linux.kernel_modules"]).trim(), "lv_one,lv_three");
+    for hostile in ["--all", "a;b", "../x", "a b"] {
+        d.lxc_fails(&["config", "set", "c1", "linux.kernel_modules", hostile]);
+    }
+    d.lxc_ok(&["stop", "--force", "c1"]);
+    d.lxc_ok(&["config", "set", "c1", "linux.kernel_modules", "lv_broken"]);
+    let refused = d.lxc_fails(&["start", "c1"]);
+    assert!(refused.contains("lv_broken") && refused.contains("Module is broken"), "{refused}");
+}

@@ -36,7 +36,8 @@ fn operation(api: &Api, method: &str, path: &str, body: &serde_json::Value) -> s
 /// Traces that a container leaves on the host.
 fn traces(d: &TestDaemon) -> Vec<String> {
     let mut found = Vec::new();
-    let places = ["containers", "storage-pools/default/containers", "devices", "security/seccomp", "logs"];
+    let places =
+        ["containers", "storage-pools/default/containers", "devices", "devlxd", "security/seccomp", "logs"];
     for place in places {
         for entry in std::fs::read_dir(d.lxd_dir().join(place)).into_iter().flatten().flatten() {
             found.push(format!("{place}/{}", entry.file_name().to_string_lossy()));

@@ -35,4 +35,5 @@ mod pylxd;
 mod services;
 mod snapshots;
 mod survive;
+mod templates;
 mod terminal;

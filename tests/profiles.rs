@@ -58,3 +58,68 @@ fn a_change_of_a_profile_reaches_running_containers() {
     let refused = d.lxc_fails(&["profile", "set", "default", "limits.memory", "lots"]);
     assert!(refused.contains("lots"), "{refused}");
 }
+
+#[test]
+fn profiles_expand_in_order_with_local_configuration_on_top() {
+    let d = daemon!();
+    for (profile, value) in [("p1", "one"), ("p2", "two")] {
+        d.lxc_ok(&["profile", "create", profile]);
+        d.lxc_ok(&["profile", "set", profile, "environment.WHO", value]);
+    }
+    d.lxc_ok(&["launch", "busybox", "c1", "-p", "default", "-p", "p1", "-p", "p2"]);
+    let who = || d.exec("c1", &["sh", "-c", "echo $WHO"]).trim().to_owned();
+    assert_eq!(who(), "two");
+    d.lxc_ok(&["profile", "assign", "c1", "default,p2,p1"]);
+    assert_eq!(who(), "one");
+    d.lxc_ok(&["config", "set", "c1", "environment.WHO", "me"]);
+    d.lxc_ok(&["profile", "set", "p1", "environment.WHO", "three"]);
+    assert_eq!(who(), "me");
+    d.lxc_ok(&["config", "unset", "c1", "environment.WHO"]);
+    assert_eq!(who(), "three");
+    d.lxc_ok(&["profile", "unset", "p1", "environment.WHO"]);
+    assert_eq!(who(), "two");
+}
+
+#[test]
+fn a_container_that_cannot_follow_is_named_and_the_others_follow() {
+    let d = daemon!();
+    d.lxc_ok(&["profile", "create", "p1"]);
+    for name in ["a1", "b1", "c1"] {
+        d.lxc_ok(&["launch", "busybox", name, "-p", "default", "-p", "p1"]);
+    }
+    // What the profile will say does not go together with what this one says itself.
+    d.lxc_ok(&["config", "set", "b1", "security.syscalls.whitelist", "read"]);
+    let text =
+        b"config:\n  environment.NEW: \"1\"\n  security.syscalls.blacklist_default: \"true\"\ndevices: {}\n";
+    let edited = d.lxc_with_input(&["profile", "edit", "p1"], text);
+    assert!(!edited.status.success());
+    let said = edited.errors();
+    assert!(said.contains("b1: ") && said.contains("mutually exclusive"), "{said}");
+    assert!(!said.contains("a1") && !said.contains("c1"), "{said}");
+    assert!(said.contains("profile change still saved"), "{said}");
+    for name in ["a1", "c1"] {
+        assert_eq!(d.exec(name, &["sh", "-c", "echo $NEW"]), "1\n", "{name}");
+    }
+    assert_eq!(d.lxc_ok(&["profile", "get", "p1", "environment.NEW"]).trim(), "1");
+    let refused = d.lxc_fails(&["profile", "set", "p1", "environment.OTHER", "1"]);
+    assert!(refused.contains("b1: "), "{refused}");
+    // Repaired, it follows again.
+    d.lxc_ok(&["config", "unset", "b1", "security.syscalls.whitelist"]);
+    assert_eq!(d.exec("b1", &["sh", "-c", "echo $NEW$OTHER"]), "11\n");
+    d.lxc_ok(&["profile", "set", "p1", "environment.OTHER", "2"]);
+}
+
+#[test]
+fn a_device_of_a_profile_reaches_running_containers() {
+    let d = daemon!();
+    d.lxc_ok(&["profile", "create", "p1"]);
+    for name in ["a1", "b1"] {
+        d.lxc_ok(&["launch", "busybox", name, "-p", "default", "-p", "p1"]);
+    }
+    d.lxc_ok(&["profile", "device", "add", "p1", "gone", "none"]);
+    for name in ["a1", "b1"] {
+        assert!(d.lxc_ok(&["config", "show", name, "--expanded"]).contains("gone:"), "{name}");
+    }
+    d.lxc_ok(&["profile", "device", "remove", "p1", "gone"]);
+    assert!(!d.lxc_ok(&["config", "show", "a1", "--expanded"]).contains("gone:"));
+}

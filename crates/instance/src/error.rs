@@ -173,6 +173,8 @@ pub enum Error {
     PoolUnavailable { pool: String, reason: String },
     #[error("The image is larger than {limit} bytes")]
     UploadTooLarge { limit: u64 },
+    #[error("Failed to load the kernel module {module:?} of linux.kernel_modules")]
+    KernelModule { module: String, source: tools::run::RunError },
     #[error("Cannot find out whether mounts can map ids")]
     Probe(#[source] container::Error),
     #[error(transparent)]

@@ -88,6 +88,20 @@ impl Expanded {
         self.read()
     }
 
+    /// This without the keys and devices that are bad by themselves and were the same before.
+    #[must_use]
+    pub fn without_old_faults(&self, before: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.config.retain(|key, value| {
+            let alone = Config::from([(key.clone(), value.clone())]);
+            before.config.get(key) != Some(value) || config::validate(Scope::Instance, &alone).is_ok()
+        });
+        rest.devices.retain(|name, properties| {
+            before.devices.get(name) != Some(properties) || Device::parse(name, properties).is_ok()
+        });
+        rest
+    }
+
     /// As types, without asking what the host can do: for containers that were checked before.
     ///
     /// # Errors
@@ -148,6 +162,28 @@ mod tests {
         assert!(wrong.read().is_ok());
         let host = Host { has_ids: false, ..HOST };
         assert!(expand((&empty, &none), [(&empty, &root)]).check(&host).is_err());
+    }
+
+    #[test]
+    fn only_faults_that_were_there_before_may_stay() {
+        let root: Devices = [("root".to_owned(), disk("/", "default"))].into();
+        let put = |config: Config, device: Option<&str>| {
+            let mut devices = root.clone();
+            if let Some(path) = device {
+                devices.insert("bad".to_owned(), disk(path, "a/b"));
+            }
+            Expanded { config, devices }
+        };
+        let before = put(config(&[("security.nesting", "maybe"), ("no.such", "1")]), Some("/x"));
+        let judged = |after: &Expanded| after.without_old_faults(&before).check(&HOST).is_ok();
+        assert!(before.check(&HOST).is_err() && judged(&before));
+        let mut after = before.clone();
+        after.config.insert("user.new".to_owned(), "1".to_owned());
+        assert!(judged(&after));
+        after.config.insert("security.nesting".to_owned(), "perhaps".to_owned());
+        assert!(!judged(&after), "another bad value");
+        assert!(judged(&put(config(&[("security.nesting", "true")]), None)), "repaired");
+        assert!(!judged(&put(config(&[]), Some("/y"))), "another bad device");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Trigger {
     Create,
     /// First start after being copied.
     Copy,
+    /// First start under another name.
+    Rename,
     /// Every start.
     Start,
 }
@@ -37,6 +39,7 @@ impl Trigger {
         match self {
             Self::Create => "create",
             Self::Copy => "copy",
+            Self::Rename => "rename",
             Self::Start => "start",
         }
     }
@@ -44,7 +47,9 @@ impl Trigger {
     /// The trigger of a name; `None` for others, which never fire.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Create, Self::Copy, Self::Start].into_iter().find(|trigger| trigger.name() == name)
+        [Self::Create, Self::Copy, Self::Rename, Self::Start]
+            .into_iter()
+            .find(|trigger| trigger.name() == name)
     }
 }
 

@@ -36,7 +36,8 @@ pub struct Context {
     pub trigger: String,
     /// `path`: the file that is written, inside the container.
     pub path: String,
-    /// `container`: `name`, `architecture`, `ephemeral`, `privileged` (`"true"` or `"false"`).
+    /// `container`, also called `instance`: `name`, `architecture`, `ephemeral`, `privileged` (`"true"`
+    /// or `"false"`).
     pub container: BTreeMap<String, String>,
     /// `config`, also behind `config_get(key, default)`: the expanded configuration.
     pub config: BTreeMap<String, String>,
@@ -115,6 +116,8 @@ impl Context {
             ("trigger", Value::text(self.trigger.as_str())),
             ("path", Value::text(self.path.as_str())),
             ("container", map(&self.container)),
+            // What later images call it.
+            ("instance", map(&self.container)),
             ("config", map(&self.config)),
             ("devices", Value::Map(devices)),
             ("properties", map(&self.properties)),

@@ -34,6 +34,7 @@ fn names_and_what_hangs_on_them() {
         ("", ""),
         ("plain { text } % #", "plain { text } % #"),
         ("{{ container.name }}\n", "web\n"),
+        ("{{ instance.name }}{{ instance.ephemeral }}", "webfalse"),
         ("{{container.name}}{{trigger}}{{ path }}", "webcreate/etc/hostname"),
         ("[{{ missing }}{{ container.missing }}{{ missing.a.b }}]", "[]"),
         ("{{ devices.eth0.type }}", "nic"),

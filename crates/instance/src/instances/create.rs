@@ -82,6 +82,7 @@ fn plan(context: &Arc<Context>, post: InstancesPost) -> Result<Plan, Error> {
     let mut config = inherited.config;
     let template = if matches!(origin, Origin::Copy { .. }) { "copy" } else { "create" };
     config.insert("volatile.apply_template".to_owned(), template.to_owned());
+    config.insert("volatile.uuid".to_owned(), uuid::Uuid::new_v4().to_string());
     config.extend(post.config);
     let mut devices: Devices = inherited.devices;
     devices.extend(post.devices);

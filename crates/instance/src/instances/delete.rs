@@ -41,6 +41,7 @@ impl Owner {
                 Ok(done.await?)
             })
             .await?;
+        self.tear_down_door().await;
         crate::steps::crash_at("delete:logs");
         context.apparmor.remove(name.as_str()).await;
         let logs = context.var.log_dir(name.as_str());

@@ -18,6 +18,7 @@ impl Owner {
             self.follow_devices(before, after).await?;
             self.forget_interfaces(before, after).await?;
         }
+        self.follow_modules(before, after).await?;
         self.follow_devlxd(before, after).await?;
         self.follow_limits(before, after).await?;
         self.follow_apparmor(before, after).await?;

@@ -18,6 +18,13 @@ pub(super) fn check(context: &Context, expanded: &Expanded) -> Result<Checked, E
     Ok(checked)
 }
 
+/// [`check`] of what a container is changed to. What is wrong in it and was so before may stay: a
+/// value that an older or newer version has stored must not keep people from changing the others.
+/// It counts for nothing here, and a start says what is wrong with it.
+pub(super) fn check_change(context: &Context, before: &Expanded, after: &Expanded) -> Result<Checked, Error> {
+    check(context, &after.without_old_faults(before))
+}
+
 /// Types for what was checked when it was stored.
 pub(super) fn read(expanded: &Expanded) -> Result<Checked, Error> {
     let checked = expanded.read().map_err(Error::Expanded)?;

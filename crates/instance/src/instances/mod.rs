@@ -28,6 +28,7 @@ mod hotplug;
 mod interfaces;
 mod limit;
 mod live;
+mod modules;
 mod owner;
 mod program;
 mod registry;

@@ -25,6 +25,7 @@ use model::runtime::protocol::{Exit, Kept};
 use model::state::{Action, Decision, InstanceState, decide};
 use std::sync::Arc;
 use store::instances::Instance as Record;
+use store::profiles::Profile;
 use store::snapshots::Snapshot;
 use tokio::sync::{mpsc, oneshot};
 
@@ -86,6 +87,9 @@ pub(crate) enum Request {
 pub(super) struct Owner {
     pub(super) context: Arc<Context>,
     pub(super) record: Record,
+    /// Its profiles as they were when it last followed them. What it is shown to be changes with
+    /// that and not before, so that following always starts from what is true.
+    pub(super) layers: Vec<Arc<Profile>>,
     pub(super) afterwards: Afterwards,
     /// It has been removed: there is nothing to own any more.
     pub(super) gone: bool,
@@ -102,13 +106,15 @@ impl Owner {
         state: InstanceState,
     ) -> Arc<Entry> {
         let (sender, requests) = mpsc::channel(QUEUE);
-        let view = view::instance(context, &record, &state);
+        let layers = context.profiles.layers(&record.profiles);
+        let view = view::instance(&record, &layers, &state);
         let entry = Arc::new(Entry::new(view, state, sender));
         entry.set_snapshots(snapshots.into_iter().map(Arc::new).collect());
         context.registry.insert(record.name.as_str(), entry.clone());
         let owner = Self {
             context: context.clone(),
             record,
+            layers,
             afterwards: Afterwards::Usual,
             gone: false,
             entry: entry.clone(),
@@ -135,14 +141,14 @@ impl Owner {
 
     /// Shows a new state.
     pub(super) fn set_state(&self, state: InstanceState) {
-        self.entry.set_view(view::instance(&self.context, &self.record, &state));
+        self.entry.set_view(view::instance(&self.record, &self.layers, &state));
         self.entry.state.send_replace(state);
     }
 
     /// Shows the record as it is now.
     pub(super) fn refresh_view(&self) {
         let state = self.entry.state.borrow().clone();
-        self.entry.set_view(view::instance(&self.context, &self.record, &state));
+        self.entry.set_view(view::instance(&self.record, &self.layers, &state));
     }
 
     /// Refuses what the present state does not allow.

@@ -55,6 +55,7 @@ impl Owner {
         context.registry.insert(new.as_str(), self.entry().clone());
         drop(reservation);
         self.refresh_view();
+        self.expect_templates("rename").await;
         context.networks.forget(&before).await;
         context.networks.announce(&self.entry().view()).await;
         let mut details = serde_json::Map::new();

@@ -68,6 +68,7 @@ impl Owner {
         let checked = steps.run("start:check", async { gate::read(&self.expanded()) }).await?;
         // What is prepared of them, whether or not all of it could be.
         steps.undo("start:prepare", forget_devices(context.clone(), name.clone()));
+        steps.run("start:modules", super::modules::load(&checked.config.kernel_modules)).await?;
         let mut prepared = steps.run("start:prepare", self.prepare(&checked)).await?;
         let listener = steps.run("start:guest", self.build_door()).await?;
         steps.undo("start:guest", self.tear_down_door());
@@ -175,6 +176,10 @@ impl Owner {
             path: logs.join("lxc.conf"),
             source,
         })?;
+        if !self.record.config.contains_key("volatile.uuid") {
+            // Made by a version that did not give them any.
+            changes.insert("volatile.uuid".to_owned(), uuid::Uuid::new_v4().to_string());
+        }
         changes.insert("volatile.idmap.next".to_owned(), json(idmap.as_ref()));
         changes.insert("volatile.idmap.current".to_owned(), json(idmap.as_ref()));
         Ok(Prepared { spec, nics, idmap, seccomp, given: devices.fds, changes })

@@ -63,6 +63,17 @@ impl Owner {
         .map_err(|_| Error::Shutdown)?
     }
 
+    /// Has the templates of a trigger applied at the next start, unless another one is waited for.
+    pub(super) async fn expect_templates(&mut self, trigger: &str) {
+        if self.record.config.contains_key(PENDING) {
+            return;
+        }
+        let changes = Config::from([(PENDING.to_owned(), trigger.to_owned())]);
+        if let Err(error) = self.save_keys(changes).await {
+            tracing::error!(instance = self.name(), error = %error.story(), "cannot remember a trigger of templates");
+        }
+    }
+
     fn template_context(&self, trigger: Trigger) -> Context {
         let view = self.entry().view();
         let yes_no = |value: bool| if value { "true" } else { "false" }.to_owned();

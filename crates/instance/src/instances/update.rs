@@ -23,7 +23,12 @@ pub(super) fn check(context: &Context, now: &Instance, put: &InstancePut) -> Res
     let profiles = gate::profiles(context, put.profiles.as_deref().unwrap_or_default())?;
     let layers = context.profiles.layers(&profiles);
     let expanded = expand((&put.config, &put.devices), layers.iter().map(|p| (&p.config, &p.devices)));
-    gate::check(context, &expanded).map(drop)
+    gate::check_change(context, &shown(now), &expanded).map(drop)
+}
+
+/// What a container is shown to be.
+fn shown(view: &Instance) -> Expanded {
+    Expanded { config: view.expanded_config.clone(), devices: view.expanded_devices.clone() }
 }
 
 impl Owner {
@@ -66,8 +71,9 @@ impl Owner {
     /// A profile has changed: show what that comes to, or say why it cannot be used.
     pub(super) async fn follow_profiles(&mut self) -> Result<(), Error> {
         let before = self.entry().view();
+        self.layers = self.context.profiles.layers(&self.record.profiles);
         self.refresh_view();
-        gate::check(&self.context, &self.expanded())?;
+        gate::check_change(&self.context, &shown(&before), &self.expanded())?;
         let after = self.entry().view();
         self.follow(&before, &after).await?;
         devlxd::tell(self.entry(), &before, &after);
@@ -79,9 +85,7 @@ impl Owner {
             model::devices::validate_local(&record.devices)?;
         }
         let layers = self.context.profiles.layers(&record.profiles);
-        let expanded =
-            expand((&record.config, &record.devices), layers.iter().map(|p| (&p.config, &p.devices)));
-        let checked = gate::check(&self.context, &expanded)?;
+        let checked = gate::check_change(&self.context, &self.expanded(), &view::on_top(&record, &layers))?;
         let (old, new) = (self.record.pool.clone(), gate::pool(&checked)?);
         if old != new {
             return Err(Error::InUse {
@@ -91,7 +95,11 @@ impl Owner {
             });
         }
         let (before, old) = (self.entry().view(), self.record.clone());
-        self.save(record).await?;
+        let old_layers = std::mem::replace(&mut self.layers, layers);
+        if let Err(error) = self.save(record).await {
+            self.layers = old_layers;
+            return Err(error);
+        }
         let after = self.entry().view();
         if let Err(error) = self.follow(&before, &after).await {
             // What cannot be had is not kept: the next start would fail on it. What the change has
@@ -100,6 +108,7 @@ impl Owner {
             for (key, value) in self.record.config.iter().filter(|(key, _)| key.starts_with("volatile.")) {
                 old.config.entry(key.clone()).or_insert_with(|| value.clone());
             }
+            self.layers = old_layers;
             self.save(old).await?;
             if let Err(error) = self.follow(&after, &before).await {
                 tracing::warn!(instance = self.name(), error = %error.story(), "cannot go back to the old configuration");
@@ -154,7 +163,7 @@ pub(super) fn update_row(record: &Record) -> impl FnOnce(&Tx<'_>) -> store::Resu
 impl Owner {
     /// Local configuration on top of the profiles.
     pub(super) fn expanded(&self) -> Expanded {
-        view::expanded(&self.context, &self.record)
+        view::on_top(&self.record, &self.layers)
     }
 
     /// Remembers whether it ran.

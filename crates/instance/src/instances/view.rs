@@ -4,17 +4,23 @@ use super::context::Context;
 use api::instances::Instance;
 use model::expand::{Expanded, expand};
 use model::state::InstanceState;
+use std::sync::Arc;
 use store::instances::Instance as Record;
+use store::profiles::Profile;
 
 /// Local configuration on top of the profiles, in order. A profile that is gone counts as empty.
 pub(super) fn expanded(context: &Context, record: &Record) -> Expanded {
-    let profiles = context.profiles.layers(&record.profiles);
+    on_top(record, &context.profiles.layers(&record.profiles))
+}
+
+/// Local configuration on top of these profiles.
+pub(super) fn on_top(record: &Record, profiles: &[Arc<Profile>]) -> Expanded {
     expand((&record.config, &record.devices), profiles.iter().map(|p| (&p.config, &p.devices)))
 }
 
 /// The whole object.
-pub(super) fn instance(context: &Context, record: &Record, state: &InstanceState) -> Instance {
-    let Expanded { config, devices } = expanded(context, record);
+pub(super) fn instance(record: &Record, profiles: &[Arc<Profile>], state: &InstanceState) -> Instance {
+    let Expanded { config, devices } = on_top(record, profiles);
     let status = state.status();
     Instance {
         architecture: record.architecture.name().to_owned(),

@@ -23,6 +23,8 @@ pub struct Effective {
     pub environment: Vec<(String, String)>,
     /// `limits.*`.
     pub limits: Limits,
+    /// `linux.kernel_modules`.
+    pub kernel_modules: Vec<String>,
     /// `security.privileged`.
     pub privileged: bool,
     /// `security.nesting`.
@@ -120,6 +122,7 @@ impl Effective {
             stop_priority: read.int("boot.stop.priority")?.unwrap_or(0),
             environment: read.family("environment."),
             limits: read.limits()?,
+            kernel_modules: read.list("linux.kernel_modules")?,
             privileged: read.bool("security.privileged")?.unwrap_or(false),
             nesting: read.bool("security.nesting")?.unwrap_or(false),
             raw_apparmor: read.value("raw.apparmor")?.unwrap_or_default().to_owned(),
@@ -212,6 +215,12 @@ impl Reader<'_> {
             Rlimit::parse(&name, &value).ok_or_else(|| self.invalid(&key, &value, reason.to_owned()))
         };
         limits.into_iter().map(parse).collect()
+    }
+
+    /// Names with commas between.
+    fn list(&self, key: &str) -> Result<Vec<String>, ConfigError> {
+        let names = self.value(key)?.unwrap_or_default().split(',').map(str::trim);
+        Ok(names.filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect())
     }
 
     fn family(&self, prefix: &str) -> Vec<(String, String)> {
