@@ -1,17 +1,11 @@
 //! A container as clients see it: its record, expanded, with its state.
 
-use super::context::Context;
 use api::instances::Instance;
 use model::expand::{Expanded, expand};
 use model::state::InstanceState;
 use std::sync::Arc;
 use store::instances::Instance as Record;
 use store::profiles::Profile;
-
-/// Local configuration on top of the profiles, in order. A profile that is gone counts as empty.
-pub(super) fn expanded(context: &Context, record: &Record) -> Expanded {
-    on_top(record, &context.profiles.layers(&record.profiles))
-}
 
 /// Local configuration on top of these profiles.
 pub(super) fn on_top(record: &Record, profiles: &[Arc<Profile>]) -> Expanded {

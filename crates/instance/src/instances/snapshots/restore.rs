@@ -122,6 +122,7 @@ impl Owner {
         crate::steps::crash_at("restore:done");
         journal::give_up(context.store.clone(), journal).await;
         self.record = new;
+        self.layers = self.context.profiles.layers(&self.record.profiles);
         self.refresh_view();
         let after = self.entry().view();
         self.follow(&before, &after).await
