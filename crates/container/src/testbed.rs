@@ -98,6 +98,8 @@ impl Bed {
             nics: Vec::new(),
             apparmor: None,
             seccomp: false,
+            sys: None,
+            proc: Vec::new(),
             personality: None,
         }
     }

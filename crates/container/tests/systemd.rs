@@ -50,6 +50,8 @@ fn spec(root: PathBuf, cgroup: String) -> ContainerSpec {
         nics: Vec::new(),
         apparmor: None,
         seccomp: false,
+        sys: None,
+        proc: Vec::new(),
         personality: None,
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Facts {
 
 /// Read-only in privileged containers, whose root is the host's for the kernel: with these files it
 /// would change the host or run programs there. What is left of `/proc/sys` is its own network.
-const READ_ONLY: [&str; 14] = [
+pub(crate) const READ_ONLY: [&str; 14] = [
     "proc/bus",
     "proc/irq",
     "proc/sys/abi",
@@ -127,6 +127,8 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
         nics: facts.nics,
         apparmor: None,
         seccomp: facts.seccomp,
+        sys: None,
+        proc: Vec::new(),
         personality: facts.personality,
         idmap: facts.idmap,
         name: facts.name,
@@ -194,10 +196,10 @@ pub(crate) fn usual_devices() -> Vec<DeviceRule> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn facts() -> Facts {
+    pub(crate) fn facts() -> Facts {
         Facts {
             name: "web".to_owned(),
             idmap: Some(IdMap::contiguous(100_000, 65536)),

@@ -92,6 +92,10 @@ pub enum Error {
         "Failed to use the container's AppArmor profile; if raw.apparmor is set, see the line that is named"
     )]
     Apparmor(#[source] tools::RunError),
+    #[error("raw.lxc names interface {number}, but the container has {count}; they are counted from 0")]
+    NoInterface { number: usize, count: usize },
+    #[error("The policy for system calls cannot be read: {0}")]
+    Policy(model::config::seccomp::PolicyError),
     #[error("Failed to compile the system call filter")]
     Seccomp { source: libseccomp::error::SeccompError },
     #[error(
@@ -247,6 +251,8 @@ impl Error {
             | Self::Idmap(_)
             | Self::InterfaceName(_)
             | Self::MacAddress(_)
+            | Self::Policy(_)
+            | Self::NoInterface { .. }
             | Self::MissingSource { .. }
             | Self::Limit { .. }
             | Self::NoProcessors { .. }

@@ -16,6 +16,7 @@ mod journal;
 mod limits;
 mod platform;
 mod random;
+mod raw_lxc;
 mod seccomp;
 mod steps;
 mod var;

@@ -5,88 +5,160 @@
 
 use crate::Error;
 use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall};
-use model::config::Syscalls;
+use model::config::Effective;
+use model::config::seccomp::{Action, Argument, Call, Compare, Convention, Policy, Rule, parse};
+use std::collections::HashMap;
 use std::io::{Read as _, Seek as _};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, OnceLock};
-
-/// Refused everywhere with ENOSYS: they act on the host's kernel, or get around path resolution.
-const DEFAULT_DENIED: &[&str] =
-    &["kexec_load", "open_by_handle_at", "init_module", "finit_module", "delete_module"];
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// `MNT_FORCE` of `umount2(2)`, which would disturb other users of a file system.
 const MNT_FORCE: u64 = 1;
+/// How many compiled policies are kept.
+const KEPT: usize = 64;
+/// Longest policy that is read from a file of the host, in bytes.
+const LONGEST: u64 = 1 << 20;
 
-/// Compiled policies. Cheap to clone.
+/// Compiled policies, by their text. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Filters(Arc<OnceLock<OwnedFd>>);
+pub(crate) struct Filters(Arc<Mutex<HashMap<String, OwnedFd>>>);
 
 impl Filters {
     /// The program for the kernel, an array of `struct sock_filter` in a memory file; `None` when
     /// nothing is denied.
-    pub(crate) fn program(&self, syscalls: &Syscalls) -> Result<Option<OwnedFd>, Error> {
-        match syscalls {
-            Syscalls::Blacklist { default: true, compat: false, lines } if lines.is_empty() => {
-                self.default_program().map(Some)
-            }
-            unfiltered if unfiltered.is_unfiltered() => Ok(None),
-            _ => Err(Error::Unsupported {
-                subject: "The container".to_owned(),
-                feature: "its own rules for system calls",
-                hint: "unset raw.seccomp and security.syscalls.* except blacklist_default",
-            }),
-        }
-    }
-
-    fn default_program(&self) -> Result<OwnedFd, Error> {
-        let file = match self.0.get() {
-            Some(file) => file,
-            None => {
-                let program = compile()?;
-                let file = sys::memfd::sealed("seccomp", &program)
-                    .map_err(|e| Error::Io { doing: "make a memory file", source: e.into() })?;
-                self.0.get_or_init(|| file)
-            }
+    pub(crate) fn program(&self, config: &Effective) -> Result<Option<OwnedFd>, Error> {
+        let policy = match config.raw_lxc.seccomp.as_deref() {
+            Some("none") => return Ok(None),
+            Some(path) => Some(read(path)?),
+            None => config.syscalls.policy(),
         };
-        file.try_clone().map_err(|source| Error::Io { doing: "duplicate a descriptor", source })
+        let Some(policy) = policy else { return Ok(None) };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.contains_key(&policy) {
+            if kept.len() >= KEPT {
+                kept.clear();
+            }
+            let program = compile(&parse(&policy).map_err(Error::Policy)?)?;
+            let file = sys::memfd::sealed("seccomp", &program)
+                .map_err(|e| Error::Io { doing: "make a memory file", source: e.into() })?;
+            kept.insert(policy.clone(), file);
+        }
+        let copy = kept.get(&policy).map(OwnedFd::try_clone).transpose();
+        copy.map_err(|source| Error::Io { doing: "duplicate a descriptor", source })
     }
 }
 
-/// The default policy.
-fn compile() -> Result<Vec<u8>, Error> {
+/// The policy that `lxc.seccomp.profile` names.
+fn read(path: &str) -> Result<String, Error> {
+    let failed = |source| Error::Path { doing: "read the policy", path: path.into(), source };
+    let mut text = String::new();
+    std::fs::File::open(path).map_err(failed)?.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// The conventions by which programs can call this kernel. Without all of them in the filter a
+/// program could use another one to get past it.
+fn conventions() -> Vec<(Convention, ScmpArch)> {
+    if cfg!(target_arch = "x86_64") {
+        vec![
+            (Convention::X86_64, ScmpArch::X8664),
+            (Convention::X86, ScmpArch::X86),
+            (Convention::X32, ScmpArch::X32),
+        ]
+    } else if cfg!(target_arch = "aarch64") {
+        vec![(Convention::Aarch64, ScmpArch::Aarch64), (Convention::Arm, ScmpArch::Arm)]
+    } else {
+        vec![(Convention::Other, ScmpArch::Native)]
+    }
+}
+
+/// A filter for each convention, merged into one.
+fn compile(policy: &Policy) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Seccomp { source };
-    let mut filter = ScmpFilterContext::new(ScmpAction::Allow).map_err(failed)?;
-    // Without these a program could use the other calling conventions to get past the list.
-    for arch in [ScmpArch::X86, ScmpArch::X32, ScmpArch::Arm] {
-        if same_family(arch) {
+    let mut whole: Option<ScmpFilterContext> = None;
+    for (convention, arch) in conventions() {
+        let mut filter = ScmpFilterContext::new(action(policy.default)).map_err(failed)?;
+        if arch != ScmpArch::Native && ScmpArch::native() != arch {
+            filter.remove_arch(ScmpArch::native()).map_err(failed)?;
             filter.add_arch(arch).map_err(failed)?;
         }
+        // A filter that is loaded without the right to do so would need no_new_privs, which breaks
+        // set-uid programs inside.
+        filter.set_ctl_nnp(false).map_err(failed)?;
+        if policy.reject_force_umount {
+            reject_force_umount(&mut filter)?;
+        }
+        for rule in &policy.rules {
+            // Numbers are those of the machine's own convention.
+            let numbered = matches!(rule.call, Call::Number(_)) && arch != ScmpArch::native();
+            let meant = rule.convention == Convention::All || rule.convention == convention;
+            if meant && !numbered {
+                add(&mut filter, rule, policy.default)?;
+            }
+        }
+        match &mut whole {
+            None => whole = Some(filter),
+            Some(whole) => drop(whole.merge(filter).map_err(failed)?),
+        }
     }
-    // A filter that is loaded without the right to do so would need no_new_privs, which breaks
-    // set-uid programs inside.
-    filter.set_ctl_nnp(false).map_err(failed)?;
-    let enosys = ScmpAction::Errno(rustix::io::Errno::NOSYS.raw_os_error());
-    for name in DEFAULT_DENIED {
-        let call = ScmpSyscall::from_name(name).map_err(failed)?;
-        filter.add_rule(enosys, call).map_err(failed)?;
-    }
-    let umount2 = ScmpSyscall::from_name("umount2").map_err(failed)?;
-    filter
-        .add_rule_conditional(
-            ScmpAction::Errno(rustix::io::Errno::ACCESS.raw_os_error()),
-            umount2,
-            &[ScmpArgCompare::new(1, ScmpCompareOp::MaskedEqual(MNT_FORCE), MNT_FORCE)],
-        )
-        .map_err(failed)?;
-    export(&filter)
+    whole.map_or_else(|| Ok(Vec::new()), |filter| export(&filter))
 }
 
-fn same_family(arch: ScmpArch) -> bool {
-    match arch {
-        ScmpArch::X86 | ScmpArch::X32 => cfg!(target_arch = "x86_64"),
-        ScmpArch::Arm => cfg!(target_arch = "aarch64"),
-        _ => false,
+fn reject_force_umount(filter: &mut ScmpFilterContext) -> Result<(), Error> {
+    let failed = |source| Error::Seccomp { source };
+    let umount2 = ScmpSyscall::from_name("umount2").map_err(failed)?;
+    let forced = ScmpArgCompare::new(1, ScmpCompareOp::MaskedEqual(MNT_FORCE), MNT_FORCE);
+    let refuse = ScmpAction::Errno(rustix::io::Errno::ACCESS.raw_os_error());
+    filter.add_rule_conditional(refuse, umount2, &[forced]).map(drop).map_err(failed)
+}
+
+fn add(filter: &mut ScmpFilterContext, rule: &Rule, default: Action) -> Result<(), Error> {
+    // That is what happens anyway, and the library refuses to say it.
+    if rule.action == default {
+        return Ok(());
     }
+    let call = match &rule.call {
+        // Numbers that nothing has cannot be called either.
+        Call::Number(number) if ScmpSyscall::from(*number).get_name().is_err() => return Ok(()),
+        Call::Number(number) => ScmpSyscall::from(*number),
+        Call::Name(name) => match ScmpSyscall::from_name(name) {
+            Ok(call) => call,
+            Err(_) => {
+                // As in LXC: policies are written for more than one machine.
+                tracing::warn!(name, "there is no such system call on this machine; the rule is skipped");
+                return Ok(());
+            }
+        },
+    };
+    let arguments: Vec<_> = rule.arguments.iter().map(argument).collect();
+    filter
+        .add_rule_conditional(action(rule.action), call, &arguments)
+        .map(drop)
+        .map_err(|source| Error::Seccomp { source })
+}
+
+fn action(action: Action) -> ScmpAction {
+    match action {
+        Action::Allow => ScmpAction::Allow,
+        Action::Errno(number) => ScmpAction::Errno(number),
+        Action::Kill => ScmpAction::KillThread,
+        Action::KillProcess => ScmpAction::KillProcess,
+        Action::Trap => ScmpAction::Trap,
+        Action::Log => ScmpAction::Log,
+    }
+}
+
+fn argument(argument: &Argument) -> ScmpArgCompare {
+    let compare = match argument.compare {
+        Compare::NotEqual => ScmpCompareOp::NotEqual,
+        Compare::Less => ScmpCompareOp::Less,
+        Compare::LessOrEqual => ScmpCompareOp::LessOrEqual,
+        Compare::Equal => ScmpCompareOp::Equal,
+        Compare::GreaterOrEqual => ScmpCompareOp::GreaterEqual,
+        Compare::Greater => ScmpCompareOp::Greater,
+        Compare::MaskedEqual(mask) => ScmpCompareOp::MaskedEqual(mask),
+    };
+    ScmpArgCompare::new(argument.index, compare, argument.value)
 }
 
 fn export(filter: &ScmpFilterContext) -> Result<Vec<u8>, Error> {
@@ -103,12 +175,39 @@ fn export(filter: &ScmpFilterContext) -> Result<Vec<u8>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::config::Syscalls;
+
+    fn compiled(syscalls: &Syscalls) -> Vec<u8> {
+        compile(&parse(&syscalls.policy().unwrap()).unwrap()).unwrap()
+    }
 
     #[test]
-    fn the_default_policy_is_a_whole_number_of_instructions() {
-        let program = compile().unwrap();
-        assert!(!program.is_empty() && program.len().is_multiple_of(8), "{} bytes", program.len());
-        let none = Syscalls::Blacklist { default: false, compat: false, lines: String::new() };
-        assert!(Filters::default().program(&none).unwrap().is_none());
+    fn policies_are_a_whole_number_of_instructions() {
+        let list =
+            |compat| Syscalls::Blacklist { default: true, compat, lines: "mkdir\nrmdir errno 1".into() };
+        for policy in [
+            list(false),
+            list(true),
+            Syscalls::Whitelist("read\nwrite\nopenat [2,0,SCMP_CMP_EQ]\nno_such_call".into()),
+            Syscalls::Raw("1\nwhitelist\n0\n1\n".into()),
+            Syscalls::Raw("2\ndenylist\n[x86]\nmkdir kill_process\n[mips]\nmkdir\n".into()),
+        ] {
+            let program = compiled(&policy);
+            assert!(!program.is_empty() && program.len().is_multiple_of(8), "{policy:?}: {}", program.len());
+            assert!(program.len() <= 4096 * 8);
+        }
+        assert_ne!(compiled(&list(true)), compiled(&list(false)));
+    }
+
+    #[test]
+    fn nothing_is_filtered_when_nothing_is_denied() {
+        let config = model::config::Config::from([(
+            "security.syscalls.blacklist_default".to_owned(),
+            "false".to_owned(),
+        )]);
+        assert!(Filters::default().program(&Effective::parse(&config).unwrap()).unwrap().is_none());
+        assert!(
+            Filters::default().program(&Effective::parse(&api::Config::new()).unwrap()).unwrap().is_some()
+        );
     }
 }

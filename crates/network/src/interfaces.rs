@@ -1,9 +1,11 @@
 //! Interfaces: those of this host, and those inside containers, which are read without going there.
 
+mod configure;
 mod host;
 mod inside;
 mod seen;
 
+pub use configure::{ConfigureError, configure};
 pub use host::{HostInterface, HostKind};
 pub use inside::{Address, Counters, Flavour, Interface, Scope};
 pub use seen::{HostEnd, Seen};

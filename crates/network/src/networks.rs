@@ -20,6 +20,9 @@ use std::path::Path;
 /// Anything that this crate can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// An interface inside a container has no addresses.
+    #[error(transparent)]
+    Configure(#[from] crate::interfaces::ConfigureError),
     /// A configuration is wrong.
     #[error(transparent)]
     Config(#[from] bridge::ConfigError),

@@ -82,6 +82,25 @@ impl Layout {
             .collect()
     }
 
+    /// What a container mounts to see them as the host does: directory below `/sys/fs/cgroup`
+    /// (empty: that is the only one), kind of file system, options.
+    #[must_use]
+    pub fn mounts(&self) -> Vec<(String, &'static str, String)> {
+        let single = self.hierarchies.len() == 1;
+        let mount = |hierarchy: &Hierarchy| {
+            let directory = hierarchy.dir.file_name().map(|name| name.to_string_lossy().into_owned());
+            let directory = directory.filter(|_| !single).unwrap_or_default();
+            match hierarchy.version {
+                Version::V2 => (directory, "cgroup2", String::new()),
+                Version::V1 if hierarchy.controllers.is_empty() => {
+                    (directory.clone(), "cgroup", format!("none,name={directory}"))
+                }
+                Version::V1 => (directory, "cgroup", hierarchy.controllers.join(",")),
+            }
+        };
+        self.hierarchies.iter().map(mount).collect()
+    }
+
     pub(super) fn with(&self, controller: &str) -> Option<&Hierarchy> {
         let holds = |h: &&Hierarchy| h.controllers.iter().any(|name| name == controller);
         let first = |version| self.hierarchies.iter().filter(|h| h.version == version).find(holds);

@@ -3,6 +3,7 @@
 use super::child::{self, Inherited};
 use super::limits;
 use super::plan::Plan;
+use super::proc_files;
 use super::staging::Stage;
 use crate::cgroup::{Cgroup, Layout};
 use crate::report::{self, Heard};
@@ -114,6 +115,7 @@ pub fn clone(
     let started = Started { child, cgroup, line, spared: false };
     give_ids(spec, &plan, started.child.pid)?;
     limits::apply(started.child.pid, &spec.rlimits)?;
+    proc_files::apply(started.child.pid, &spec.proc)?;
     let netns = idmap::open_namespace(started.child.pid, "net")?;
     report::go(started.line.as_fd())?;
     Ok(Embryo { started, netns })

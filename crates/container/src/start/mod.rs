@@ -21,6 +21,7 @@ mod filesystem;
 pub(crate) mod limits;
 mod mounts;
 mod plan;
+mod proc_files;
 mod staging;
 #[cfg(test)]
 mod tests;

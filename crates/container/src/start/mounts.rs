@@ -6,6 +6,7 @@ use super::plan::{Item, Plan, Source, Spot};
 use crate::fault::{At, Fault};
 use crate::place::attach;
 use crate::tree::Tree;
+use model::runtime::spec::SysAccess;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
@@ -95,15 +96,16 @@ fn mount_item<'a>(root: BorrowedFd<'_>, item: &'a Item) -> Result<(), Fault<'a>>
     }
 }
 
-/// A privileged container sees the host's `/sys`: read-only, but for its interfaces.
+/// A privileged container sees the host's `/sys`: read-only, but for its interfaces, unless it was
+/// told otherwise.
 fn finish_sys<'a>(plan: &Plan, root: BorrowedFd<'_>, sys: BorrowedFd<'_>) -> Result<(), Fault<'a>> {
     const STEP: &str = "make /sys read-only";
-    if !plan.privileged {
+    if plan.sys == SysAccess::Writable {
         return Ok(());
     }
     let net = match plan.standard.sys_net.open(root) {
-        Ok(net) => Some(Tree::copy(net.as_fd(), false).at(STEP)?),
-        Err(_) => None,
+        Ok(net) if plan.sys == SysAccess::Mixed => Some(Tree::copy(net.as_fd(), false).at(STEP)?),
+        _ => None,
     };
     let read_only = Change { read_only: true, ..Change::default() };
     mount_setattr(sys, false, &read_only).at(STEP)?;

@@ -6,7 +6,7 @@ use super::{boot_id, staging};
 use crate::Error;
 use crate::place::{Links, Place};
 use crate::tree::Tree;
-use model::runtime::spec::{ContainerSpec, Create, Mount, MountSource};
+use model::runtime::spec::{ContainerSpec, Create, Mount, MountSource, SysAccess};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -71,6 +71,8 @@ pub(super) struct Nic {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) privileged: bool,
+    /// How much of `/sys` can be written.
+    pub(super) sys: SysAccess,
     pub(super) root: Bind,
     pub(super) root_read_only: bool,
     pub(super) hostname: String,
@@ -152,6 +154,11 @@ impl Plan {
         let with_gid = spec.idmap.as_ref().is_none_or(|map| map.host_gid(5).is_some());
         Ok(Self {
             privileged: spec.idmap.is_none(),
+            sys: spec.sys.unwrap_or(if spec.idmap.is_none() {
+                SysAccess::Mixed
+            } else {
+                SysAccess::Writable
+            }),
             root,
             root_read_only: spec.rootfs.read_only,
             hostname: spec.hostname.clone(),
@@ -254,7 +261,7 @@ fn item(
     let target = mount.target.trim_start_matches('/');
     let step = format!("mount /{target}");
     let source = match &mount.source {
-        MountSource::Bind { path, recursive, idmapped } => {
+        MountSource::Bind { path, recursive, .. } | MountSource::Restricted { path, recursive, .. } => {
             let tree = match Tree::of(path, *recursive) {
                 Ok(tree) => tree,
                 Err(Errno::NOENT | Errno::NOTDIR) if mount.optional => return Ok(None),
@@ -262,7 +269,11 @@ fn item(
                     return Err(Error::system(format!("open {}", path.display()), errno));
                 }
             };
-            Source::Bind(bind(tree, mount, *idmapped && mapped, mapped, number)?)
+            let (idmapped, change) = changes(&mount.source);
+            if let Some(change) = change {
+                tree.change(change).map_err(|errno| Error::system(step.clone(), errno))?;
+            }
+            Source::Bind(bind(tree, mount, idmapped && mapped, mapped, number)?)
         }
         MountSource::Given { idmapped } => {
             let fd = given.next().ok_or_else(|| Error::refused(step.clone(), "no mount came with it"))?;
@@ -287,6 +298,17 @@ fn bind(tree: Tree, mount: &Mount, idmapped: bool, mapped: bool, number: usize) 
         tree.change(change).map_err(|errno| Error::system(format!("mount /{}", mount.target), errno))?;
     }
     Ok(Bind { tree, idmapped, staged })
+}
+
+/// Whether a bind mount maps ids, and how it differs from its source.
+fn changes(source: &MountSource) -> (bool, Option<Change<'static>>) {
+    match *source {
+        MountSource::Restricted { no_suid, no_dev, no_exec, .. } => {
+            (false, Some(Change { no_suid, no_dev, no_exec, ..Change::default() }))
+        }
+        MountSource::Bind { idmapped, .. } | MountSource::Given { idmapped } => (idmapped, None),
+        MountSource::Filesystem { .. } => (false, None),
+    }
 }
 
 fn spots(verb: &str, paths: &[String]) -> Result<Vec<Spot>, Error> {

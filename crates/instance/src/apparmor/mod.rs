@@ -30,7 +30,6 @@ pub(crate) struct Wish {
 
 /// Whose profile confines a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(dead_code)] // until raw.lxc says so
 pub(crate) enum Choice {
     /// One made for it.
     #[default]

@@ -4,6 +4,7 @@ use super::owner::Owner;
 use crate::Error;
 use crate::apparmor::{Choice, Wish};
 use api::instances::Instance;
+use model::config::raw_lxc::ApparmorProfile;
 use model::config::{Effective, get};
 
 /// Keys that change the profile of a container that runs.
@@ -11,7 +12,19 @@ const LIVE: [&str; 2] = ["raw.apparmor", "security.nesting"];
 
 /// What a configuration wants; `privileged` is what the container is, or is about to be.
 pub(super) fn wish(config: &Effective, privileged: bool) -> Wish {
-    Wish { privileged, nesting: config.nesting, raw: config.raw_apparmor.clone(), choice: Choice::Generated }
+    let raw = &config.raw_lxc.apparmor;
+    let lines: Vec<&str> =
+        std::iter::once(config.raw_apparmor.as_str()).chain(raw.raw.iter().map(String::as_str)).collect();
+    Wish {
+        privileged,
+        nesting: config.nesting || raw.nesting,
+        raw: lines.join("\n"),
+        choice: match &raw.profile {
+            ApparmorProfile::Generated => Choice::Generated,
+            ApparmorProfile::Named(name) => Choice::Named(name.clone()),
+            ApparmorProfile::Unchanged => Choice::Unchanged,
+        },
+    }
 }
 
 impl Owner {

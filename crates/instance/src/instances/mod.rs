@@ -25,6 +25,7 @@ mod freeze;
 mod gate;
 mod host_boot;
 mod hotplug;
+mod ids;
 mod interfaces;
 mod limit;
 mod live;

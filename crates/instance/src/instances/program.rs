@@ -15,11 +15,11 @@ pub(super) fn of(context: &Arc<Context>, entry: &Entry) -> Result<Program, Error
     let config = Effective::parse(&view.expanded_config)?;
     Ok(Program {
         name: view.name.clone(),
-        drop_capabilities: dropped_capabilities(live.idmap.is_none()),
+        drop_capabilities: config.raw_lxc.capabilities.dropped(&dropped_capabilities(live.idmap.is_none())),
         live,
         rlimits: config.limits.kernel.iter().map(rlimit).collect(),
+        seccomp: context.filters.program(&config)?,
         environment: config.environment.into_iter().collect(),
-        seccomp: context.filters.program(&config.syscalls)?,
         keeper: context.keeper.clone(),
         sessions: context.sessions.clone(),
     })

@@ -8,17 +8,17 @@ use crate::compose::{self, Facts, compose};
 use crate::devices::{self, nic};
 use crate::instances::context::Context;
 use crate::steps::Steps;
-use crate::{Error, keeper};
+use crate::{Error, keeper, raw_lxc};
 use api::{Config, Time};
 use container::cgroup::Cgroup;
 use model::IdMap;
+use model::config::raw_lxc::Interface;
 use model::expand::Checked;
-use model::idmap::{Allocation, Taken, for_container};
 use model::power::LastPower;
 use model::runtime::spec::ContainerSpec;
 use model::state::InstanceState;
 use std::collections::BTreeSet;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -90,6 +90,7 @@ impl Owner {
                 for plan in &prepared.nics {
                     nic::attach(&context, plan, cloned.netns.as_fd()).await?;
                 }
+                addresses(&checked.config.raw_lxc.interfaces, &prepared.nics, cloned.netns.as_fd()).await?;
                 Ok(())
             })
             .await?;
@@ -139,7 +140,7 @@ impl Owner {
             changes.insert(key, value);
         }
         let nics = nic::plan(&checked.devices, &config, || u32::from_le_bytes(crate::random::bytes()))?;
-        let seccomp = self.context.filters.program(&checked.config.syscalls)?;
+        let seccomp = self.context.filters.program(&checked.config)?;
         let limits = self.limits_at_start(checked).await?;
         // In a user namespace the host that is around it decides.
         let restricted = idmap.is_none() && self.context.platform.is_initial();
@@ -152,7 +153,7 @@ impl Owner {
             restricted.then(compose::usual_devices),
         )
         .await?;
-        let spec = compose(Facts {
+        let mut spec = compose(Facts {
             name: self.name().to_owned(),
             idmap: idmap.clone(),
             nesting: checked.config.nesting,
@@ -171,6 +172,7 @@ impl Owner {
             seccomp: seccomp.is_some(),
             personality: self.context.platform.personality(self.record.architecture),
         });
+        raw_lxc::apply(&mut spec, &checked.config.raw_lxc, &self.context.platform.layout().mounts());
         tokio::fs::write(logs.join("lxc.conf"), describe(&spec)).await.map_err(|source| Error::Path {
             doing: "write",
             path: logs.join("lxc.conf"),
@@ -183,13 +185,6 @@ impl Owner {
         changes.insert("volatile.idmap.next".to_owned(), json(idmap.as_ref()));
         changes.insert("volatile.idmap.current".to_owned(), json(idmap.as_ref()));
         Ok(Prepared { spec, nics, idmap, seccomp, given: devices.fds, changes })
-    }
-
-    fn allocate_ids(&self, checked: &Checked) -> Result<Allocation, Error> {
-        let kept = self.record.config.get("volatile.idmap.base").and_then(|base| base.parse().ok());
-        let taken = taken_ids(&self.context, self.name());
-        for_container(self.context.platform.idmap(), &checked.config.idmapping, kept, &taken)
-            .map_err(Error::Idmap)
     }
 
     /// Makes the owners on disk what the mount needs. True: the mount maps ids, so they are the
@@ -251,6 +246,26 @@ impl Owner {
     }
 }
 
+/// Gives interfaces the addresses that `raw.lxc` names by the interfaces' numbers.
+async fn addresses(wished: &[Interface], nics: &[nic::Plan], netns: BorrowedFd<'_>) -> Result<(), Error> {
+    for interface in wished {
+        let Some(nic) = nics.get(interface.number) else {
+            return Err(Error::NoInterface { number: interface.number, count: nics.len() });
+        };
+        let netns = netns
+            .try_clone_to_owned()
+            .map_err(|source| Error::Io { doing: "duplicate a descriptor", source })?;
+        let (name, interface) = (nic.inside.clone(), interface.clone());
+        tokio::task::spawn_blocking(move || {
+            network::interfaces::configure(&netns, &name, &interface.addresses, &interface.gateways)
+        })
+        .await
+        .map_err(|_| Error::Shutdown)?
+        .map_err(network::Error::from)?;
+    }
+    Ok(())
+}
+
 /// Takes the profile of a container that did not start out of the kernel.
 async fn unconfine(context: Arc<Context>, name: String) {
     context.apparmor.unload(&name).await;
@@ -274,21 +289,6 @@ async fn abandon(context: Arc<Context>, name: String) {
             tracing::warn!(instance = name, %error, "cannot kill what a failed start has left");
         }
     }
-}
-
-/// The ids of other isolated containers.
-fn taken_ids(context: &Context, except: &str) -> Vec<Taken> {
-    let others = context.registry.all();
-    others
-        .iter()
-        .map(|entry| entry.view())
-        .filter(|view| view.name != except)
-        .filter_map(|view| {
-            let base = view.config.get("volatile.idmap.base")?.parse().ok()?;
-            let size = view.expanded_config.get("security.idmap.size");
-            Some(Taken { base, size: size.and_then(|size| size.parse().ok()).unwrap_or(65536) })
-        })
-        .collect()
 }
 
 fn json(idmap: Option<&IdMap>) -> String {

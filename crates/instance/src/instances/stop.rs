@@ -3,6 +3,7 @@
 use super::owner::{Owner, Request};
 use super::registry::Entry;
 use crate::{Error, steps::crash_at};
+use model::config::{get, parse_raw_lxc};
 use model::power::LastPower;
 use model::state::InstanceState;
 use std::os::fd::AsFd as _;
@@ -36,7 +37,8 @@ pub(super) async fn stop(
 ) -> Result<(), Error> {
     let mut ends = entry.ends.subscribe();
     let before = *ends.borrow_and_update();
-    let deaf = entry.live().is_some_and(|live| !listens(live.pid));
+    let signals = Signals::of(entry);
+    let deaf = entry.live().is_some_and(|live| !signals.listens(live.pid));
     entry.ask(|reply| Request::Stop { force, afterwards, reply }).await?;
     let ended = async {
         // The sender lives in the entry, which we hold.
@@ -48,7 +50,7 @@ pub(super) async fn stop(
     let ended = async {
         tokio::select! {
             () = ended => {}
-            () = tell_when_it_listens(entry), if deaf => {}
+            () = tell_when_it_listens(entry, signals), if deaf => {}
         }
     };
     let Ok(seconds) = u64::try_from(timeout) else {
@@ -70,11 +72,11 @@ pub(super) async fn stop(
 
 /// The kernel drops a signal that the first process of a namespace does not handle, and an init that
 /// has only just been executed handles none. Waits until it does, then repeats what was lost.
-async fn tell_when_it_listens(entry: &Arc<Entry>) {
+async fn tell_when_it_listens(entry: &Arc<Entry>, signals: Signals) {
     while let Some(live) = entry.live() {
-        if listens(live.pid) {
+        if signals.listens(live.pid) {
             // Whether it is gone meanwhile is what the caller waits for.
-            let _ = sys::pidfd::send_signal(live.pidfd.as_fd(), halt_signal(live.pid));
+            let _ = sys::pidfd::send_signal(live.pidfd.as_fd(), signals.halt(live.pid));
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -111,7 +113,8 @@ impl Owner {
         if !force || self.state_is(|s| matches!(s, InstanceState::Frozen { .. })) {
             self.thaw(THAW_LIMIT).await?;
         }
-        let signal = if force { SIGKILL } else { halt_signal(live.pid) };
+        let signals = Signals::of(self.entry());
+        let signal = if force { signals.stop.unwrap_or(SIGKILL) } else { signals.halt(live.pid) };
         match sys::pidfd::send_signal(live.pidfd.as_fd(), signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => {}
             Err(error) => {
@@ -144,16 +147,39 @@ const SIGPWR: i32 = 30;
 /// `SIGRTMIN`, as the kernel and both C libraries have it for programs, plus 3: `systemd(1)` halts.
 const SYSTEMD_HALT: i32 = 37;
 
-/// Whether init deals with a signal that asks it to end.
-fn listens(pid: i32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    handles(&status, SYSTEMD_HALT) || handles(&status, SIGPWR)
+/// The signals that `raw.lxc` names in place of the usual ones.
+#[derive(Clone, Copy)]
+struct Signals {
+    halt: Option<i32>,
+    stop: Option<i32>,
 }
 
-/// SIGRTMIN+3 for an init that deals with it (systemd), else SIGPWR.
-fn halt_signal(pid: i32) -> i32 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    if handles(&status, SYSTEMD_HALT) { SYSTEMD_HALT } else { SIGPWR }
+impl Signals {
+    fn of(entry: &Entry) -> Self {
+        let view = entry.view();
+        let raw = get(&view.expanded_config, "raw.lxc").and_then(|text| parse_raw_lxc(text).ok());
+        let raw = raw.unwrap_or_default();
+        Self { halt: raw.halt, stop: raw.stop }
+    }
+
+    /// Whether init deals with a signal that asks it to end.
+    fn listens(self, pid: i32) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        match self.halt {
+            Some(SIGKILL) => true,
+            Some(signal) => handles(&status, signal),
+            None => handles(&status, SYSTEMD_HALT) || handles(&status, SIGPWR),
+        }
+    }
+
+    /// SIGRTMIN+3 for an init that deals with it (systemd), else SIGPWR.
+    fn halt(self, pid: i32) -> i32 {
+        if let Some(signal) = self.halt {
+            return signal;
+        }
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        if handles(&status, SYSTEMD_HALT) { SYSTEMD_HALT } else { SIGPWR }
+    }
 }
 
 /// Whether a process blocks (to read it by signalfd) or catches a signal, see `proc_pid_status(5)`.

@@ -75,6 +75,7 @@ impl Owner {
         self.refresh_view();
         gate::check_change(&self.context, &shown(&before), &self.expanded())?;
         let after = self.entry().view();
+        self.forget_ids(&before, &after).await?;
         self.follow(&before, &after).await?;
         devlxd::tell(self.entry(), &before, &after);
         Ok(())
@@ -115,6 +116,7 @@ impl Owner {
             }
             return Err(error);
         }
+        self.forget_ids(&before, &after).await?;
         devlxd::tell(self.entry(), &before, &after);
         self.context.tell("container-updated", self.name());
         Ok(())

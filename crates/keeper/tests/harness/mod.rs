@@ -153,6 +153,8 @@ impl Bed {
             nics: vec![],
             apparmor: None,
             seccomp: false,
+            sys: None,
+            proc: Vec::new(),
             personality: None,
         }
     }

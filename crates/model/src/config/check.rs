@@ -124,18 +124,17 @@ fn is_name(name: &str) -> bool {
 }
 
 fn validate_together(config: &Config) -> Result<(), ConfigError> {
-    const BLACKLIST: &str = "security.syscalls.blacklist";
-    const BLACKLIST_DEFAULT: &str = "security.syscalls.blacklist_default";
-    const BLACKLIST_COMPAT: &str = "security.syscalls.blacklist_compat";
-    const WHITELIST: &str = "security.syscalls.whitelist";
-    let set = |key| get(config, key).is_some();
+    let set = |name: &str| get(config, &format!("security.syscalls.{name}")).is_some();
     // Switched off or not set is the same as not said.
-    let on = |key| get(config, key).is_some_and(is_true);
-    let blacklist = set(BLACKLIST) || on(BLACKLIST_DEFAULT) || on(BLACKLIST_COMPAT);
-    if set("raw.seccomp") && (blacklist || set(WHITELIST)) {
+    let on = |name: &str| get(config, &format!("security.syscalls.{name}")).is_some_and(is_true);
+    let blacklist = ["blacklist", "deny"].into_iter().any(set)
+        || ["blacklist_default", "blacklist_compat", "deny_default", "deny_compat"].into_iter().any(on);
+    let whitelist = ["whitelist", "allow"].into_iter().any(set);
+    let raw = get(config, "raw.seccomp").is_some();
+    if raw && (blacklist || whitelist) {
         return Err(ConfigError::SeccompTwice);
     }
-    if set(WHITELIST) && blacklist {
+    if whitelist && blacklist {
         return Err(ConfigError::WhitelistAndBlacklist);
     }
     Ok(())
@@ -149,7 +148,7 @@ pub fn validate_on(host: &Host, expanded: &Config) -> Result<(), ConfigError> {
     let on = |key| get(expanded, key).is_some_and(is_true);
     let compatible =
         matches!(host.architecture, Architecture::X86_64 | Architecture::Aarch64 | Architecture::Ppc64);
-    if on("security.syscalls.blacklist_compat") && !compatible {
+    if (on("security.syscalls.blacklist_compat") || on("security.syscalls.deny_compat")) && !compatible {
         return Err(ConfigError::NoCompat { architecture: host.architecture });
     }
     if !host.has_ids && !on("security.privileged") {

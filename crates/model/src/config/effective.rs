@@ -1,6 +1,6 @@
 //! The typed form of an expanded configuration: read once, then used as types.
 
-use super::{Config, ConfigError, Limits, Priority, check::excerpt, find, get, is_true};
+use super::{Config, ConfigError, Limits, Priority, RawLxc, check::excerpt, find, get, is_true};
 use crate::idmap::RawMapping;
 use crate::power::{self, LastPower};
 use crate::units::{CpuAllowance, CpuLimit, MemoryLimit, UnitError};
@@ -29,6 +29,8 @@ pub struct Effective {
     pub privileged: bool,
     /// `security.nesting`.
     pub nesting: bool,
+    /// `raw.lxc`; what it says about ids is in `idmapping`.
+    pub raw_lxc: RawLxc,
     /// `raw.apparmor`: lines added to its profile.
     pub raw_apparmor: String,
     /// What is said about ids.
@@ -48,7 +50,7 @@ pub struct Idmapping {
     pub base: Option<u32>,
     /// `security.idmap.size`.
     pub size: Option<u32>,
-    /// `raw.idmap`.
+    /// `raw.idmap`, then `lxc.idmap`.
     pub raw: Vec<RawMapping>,
 }
 
@@ -125,6 +127,7 @@ impl Effective {
             kernel_modules: read.list("linux.kernel_modules")?,
             privileged: read.bool("security.privileged")?.unwrap_or(false),
             nesting: read.bool("security.nesting")?.unwrap_or(false),
+            raw_lxc: read.raw_lxc()?,
             raw_apparmor: read.value("raw.apparmor")?.unwrap_or_default().to_owned(),
             idmapping: Idmapping {
                 isolated: read.bool("security.idmap.isolated")?.unwrap_or(false),
@@ -230,7 +233,15 @@ impl Reader<'_> {
 
     fn raw_idmap(&self) -> Result<Vec<RawMapping>, ConfigError> {
         let value = get(self.config, "raw.idmap").unwrap_or_default();
-        RawMapping::parse(value).map_err(|e| self.invalid("raw.idmap", value, e.to_string()))
+        let mut raw =
+            RawMapping::parse(value).map_err(|e| self.invalid("raw.idmap", value, e.to_string()))?;
+        raw.extend(self.raw_lxc()?.idmap);
+        Ok(raw)
+    }
+
+    fn raw_lxc(&self) -> Result<RawLxc, ConfigError> {
+        let value = get(self.config, "raw.lxc").unwrap_or_default();
+        super::parse_raw_lxc(value).map_err(|e| self.invalid("raw.lxc", value, e.to_string()))
     }
 
     fn syscalls(&self) -> Result<Syscalls, ConfigError> {
@@ -238,13 +249,21 @@ impl Reader<'_> {
         if let Some(policy) = text("raw.seccomp") {
             return Ok(Syscalls::Raw(policy));
         }
-        if let Some(lines) = text("security.syscalls.whitelist") {
+        // The later names first: who sets both has learnt them last.
+        let either = |new, old| text(new).or_else(|| text(old));
+        if let Some(lines) = either("security.syscalls.allow", "security.syscalls.whitelist") {
             return Ok(Syscalls::Whitelist(lines));
         }
         Ok(Syscalls::Blacklist {
-            default: self.bool("security.syscalls.blacklist_default")?.unwrap_or(true),
-            compat: self.bool("security.syscalls.blacklist_compat")?.unwrap_or(false),
-            lines: text("security.syscalls.blacklist").unwrap_or_default(),
+            default: match self.bool("security.syscalls.deny_default")? {
+                Some(default) => default,
+                None => self.bool("security.syscalls.blacklist_default")?.unwrap_or(true),
+            },
+            compat: match self.bool("security.syscalls.deny_compat")? {
+                Some(compat) => compat,
+                None => self.bool("security.syscalls.blacklist_compat")?.unwrap_or(false),
+            },
+            lines: either("security.syscalls.deny", "security.syscalls.blacklist").unwrap_or_default(),
         })
     }
 }

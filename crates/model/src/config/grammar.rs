@@ -36,6 +36,10 @@ pub enum Grammar {
     Rlimit,
     /// Names of kernel modules between commas.
     Modules,
+    /// A whole policy about system calls.
+    Policy,
+    /// Lines of a policy about system calls.
+    Calls,
     /// Rules inside an AppArmor profile.
     RawApparmor,
     /// Lines `key = value` for LXC.
@@ -85,6 +89,8 @@ impl Grammar {
             return Err("a value can't contain the character NUL".to_owned());
         }
         match self {
+            Self::Policy => return super::seccomp::parse(value).map(drop).map_err(|e| e.to_string()),
+            Self::Calls => return super::seccomp::check_lines(value),
             Self::RawApparmor => return super::raw_apparmor::check(value),
             Self::RawLxc => return super::parse_raw_lxc(value).map(drop).map_err(|e| e.to_string()),
             Self::RawIdmap => return RawMapping::parse(value).map(drop).map_err(|e| e.to_string()),
@@ -102,6 +108,8 @@ impl Grammar {
         match self {
             Self::Text
             | Self::RawApparmor
+            | Self::Policy
+            | Self::Calls
             | Self::RawLxc
             | Self::RawIdmap
             | Self::IdmapJson
@@ -155,6 +163,8 @@ impl Grammar {
             }
             Self::Rlimit => "a number, unlimited, or soft and hard limit such as 1000:2000".into(),
             Self::Modules => "names of kernel modules between commas".into(),
+            Self::Policy => "a policy in the language of lxc.seccomp.profile".into(),
+            Self::Calls => "names of system calls, one in a line, perhaps with what happens to them".into(),
             Self::RawApparmor => "rules of an AppArmor profile, such as deny /srv/** w,".into(),
             Self::RawLxc => "lines like key = value".into(),
             Self::RawIdmap => "lines like both 1000 1000 (the host's ids first)".into(),

@@ -11,7 +11,8 @@ mod grammar;
 mod keys;
 mod limits;
 mod raw_apparmor;
-mod raw_lxc;
+pub mod raw_lxc;
+pub mod seccomp;
 pub mod server;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ pub(crate) use grammar::{BOOL, INTERFACE};
 pub use grammar::{Grammar, is_true};
 pub use keys::{KEYS, Key, Live, find};
 pub use limits::{Limits, Priority, RLIMITS};
-pub use raw_lxc::{RawLxcError, parse as parse_raw_lxc};
+pub use raw_lxc::{RawLxc, RawLxcError, parse as parse_raw_lxc};
 
 /// The value of a key that is set; an empty value is none.
 #[must_use]

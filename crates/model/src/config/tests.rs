@@ -122,9 +122,9 @@ fn what_may_not_be_together() {
     let raw = "raw.seccomp is mutually exclusive with security.syscalls*";
     let lists = "security.syscalls.whitelist is mutually exclusive with security.syscalls.blacklist*";
     let cases = [
-        (vec![("raw.seccomp", "2"), ("security.syscalls.whitelist", "read")], raw),
-        (vec![("raw.seccomp", "2"), ("security.syscalls.blacklist_default", "true")], raw),
-        (vec![("raw.seccomp", "2"), ("security.syscalls.blacklist", "")], "fine"),
+        (vec![("raw.seccomp", "2\nblacklist\n"), ("security.syscalls.whitelist", "read")], raw),
+        (vec![("raw.seccomp", "2\nblacklist\n"), ("security.syscalls.blacklist_default", "true")], raw),
+        (vec![("raw.seccomp", "2\nblacklist\n"), ("security.syscalls.blacklist", "")], "fine"),
         (vec![("security.syscalls.whitelist", "read"), ("security.syscalls.blacklist", "open")], lists),
         (vec![("security.syscalls.whitelist", "read"), ("security.syscalls.blacklist_default", "1")], lists),
         (

@@ -55,6 +55,12 @@ pub struct ContainerSpec {
     /// descriptor, loaded last before exec.
     #[serde(default)]
     pub seccomp: bool,
+    /// How much of `/sys` can be written; `None`: all of it, without privileges, else interfaces only.
+    #[serde(default)]
+    pub sys: Option<SysAccess>,
+    /// Files of init below `/proc/<pid>` and what is written there with the host's rights.
+    #[serde(default)]
+    pub proc: Vec<(String, String)>,
     /// `personality(2)`: 32-bit containers on 64-bit hosts.
     #[serde(default)]
     pub personality: Option<u32>,
@@ -90,6 +96,17 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+/// How much of `/sys` a container can write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SysAccess {
+    /// Nothing.
+    ReadOnly,
+    /// Its interfaces.
+    Mixed,
+    /// What the kernel lets it.
+    Writable,
+}
+
 /// What is mounted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum MountSource {
@@ -101,6 +118,19 @@ pub enum MountSource {
         recursive: bool,
         /// Ids are mapped like those of the root file system.
         idmapped: bool,
+    },
+    /// A file or directory of the host, of which less can be used.
+    Restricted {
+        /// On the host.
+        path: PathBuf,
+        /// With everything mounted below.
+        recursive: bool,
+        /// Set-user-id bits and file capabilities count for nothing.
+        no_suid: bool,
+        /// Device nodes cannot be opened.
+        no_dev: bool,
+        /// Nothing can be executed.
+        no_exec: bool,
     },
     /// A new file system.
     Filesystem {

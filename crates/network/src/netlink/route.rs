@@ -7,7 +7,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A route of the main table or another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,19 @@ impl Socket {
     pub(crate) fn add_route(&mut self, index: u32, destination: IpNet) -> Result<(), NetlinkError> {
         let message = RouteNetlinkMessage::NewRoute(message(index, destination));
         self.change("add a route", message, NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// Sends everything that has no route of its own to a gateway.
+    pub(crate) fn add_gateway(&mut self, index: u32, gateway: IpAddr) -> Result<(), NetlinkError> {
+        let (all, address) = match gateway {
+            IpAddr::V4(ip) => (IpNet::V4(Ipv4Net::default()), RouteAddress::Inet(ip)),
+            IpAddr::V6(ip) => (IpNet::V6(Ipv6Net::default()), RouteAddress::Inet6(ip)),
+        };
+        let mut message = message(index, all);
+        message.header.scope = RouteScope::Universe;
+        message.attributes.push(RouteAttribute::Gateway(address));
+        let message = RouteNetlinkMessage::NewRoute(message);
+        self.change("add a default route", message, NLM_F_CREATE | NLM_F_REPLACE)
     }
 
     /// Takes a route away.
