@@ -168,3 +168,45 @@ fn snapshots_and_copies() {
     let refused = run(&mut t.command(&["delete", "c6"]));
     assert!(!refused.status.success() && refused.errors().contains("protected"), "{refused:?}");
 }
+
+#[test]
+fn devices_of_a_running_container() {
+    let t = or_skip!(theirs());
+    t.ok(&["launch", "busybox", "c1"]);
+    let data = t.d.scratch().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("note"), "from outside\n").unwrap();
+    let source = format!("source={}", data.display());
+    let said = t.ok(&["config", "device", "add", "c1", "data", "disk", &source, "path=/mnt"]);
+    assert!(said.contains("Device data added to c1"), "{said}");
+    assert_eq!(t.ok(&["exec", "c1", "--", "cat", "/mnt/note"]), "from outside\n");
+    assert_eq!(t.ok(&["config", "device", "list", "c1"]), "data\n");
+    assert_eq!(t.ok(&["config", "device", "get", "c1", "data", "path"]), "/mnt\n");
+    assert!(t.ok(&["config", "device", "show", "c1"]).contains("path: /mnt"));
+    t.ok(&["config", "device", "set", "c1", "data", "path=/srv"]);
+    assert_eq!(t.ok(&["exec", "c1", "--", "cat", "/srv/note"]), "from outside\n");
+    t.ok(&["config", "device", "set", "c1", "data", "readonly=true"]);
+    let refused = run(&mut t.command(&["exec", "c1", "--", "touch", "/srv/x"]));
+    assert!(refused.errors().contains("Read-only"), "{refused:?}");
+    t.ok(&["config", "device", "unset", "c1", "data", "readonly"]);
+    t.ok(&["config", "device", "remove", "c1", "data"]);
+    t.ok(&[
+        "profile",
+        "device",
+        "add",
+        "default",
+        "zero",
+        "unix-char",
+        "source=/dev/zero",
+        "path=/dev/null0",
+    ]);
+    assert_eq!(t.ok(&["exec", "c1", "--", "stat", "-c", "%t:%T", "/dev/null0"]), "1:5\n");
+    t.ok(&["config", "device", "override", "c1", "zero", "mode=0600"]);
+    assert_eq!(t.ok(&["exec", "c1", "--", "stat", "-c", "%a", "/dev/null0"]), "600\n");
+    t.ok(&["config", "device", "remove", "c1", "zero"]);
+    t.ok(&["profile", "device", "remove", "default", "zero"]);
+    assert!(!run(&mut t.command(&["exec", "c1", "--", "ls", "/dev/null0"])).status.success());
+    let missing =
+        run(&mut t.command(&["config", "device", "add", "c1", "gone", "disk", "source=/no/such", "path=/x"]));
+    assert!(missing.errors().contains("/no/such"), "{missing:?}");
+}
