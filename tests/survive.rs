@@ -100,3 +100,30 @@ fn the_keeper_may_be_lost_without_a_container_being_called_stopped() {
     d.lxc_ok(&["start", "c1"]);
     d.exec("c1", &["true"]);
 }
+
+#[test]
+fn a_keeper_that_is_killed_under_the_daemon_is_replaced() {
+    let d = daemon!();
+    d.lxc_ok(&["launch", "busybox", "c1"]);
+    d.lxc_ok(&["launch", "busybox", "c2"]);
+    let before = (d.init_pid("c1"), d.init_pid("c2"));
+    let killed = run(d.inside("pkill").args(["-KILL", "-x", "lxd-keeper"]));
+    if !killed.status.success() {
+        testkit::skip!("pkill found no lxd-keeper: {}", killed.errors());
+    }
+    eventually("programs can be run again", || {
+        d.lxc(&["exec", "c1", "--", "true"]).status.success().then_some(())
+    });
+    assert_eq!((d.init_pid("c1"), d.init_pid("c2")), before);
+    assert_eq!((d.status("c1").as_str(), d.status("c2").as_str()), ("Running", "Running"));
+    assert!(d.log().contains("connection to the keeper lost"), "{}", d.log());
+    // The new one sees ends, though nobody's child has ended.
+    d.exec("c2", &["sh", "-c", "(sleep 1; poweroff -f) >/dev/null 2>&1 &"]);
+    d.wait_status("c2", "Stopped");
+    d.lxc_ok(&["pause", "c1"]);
+    d.lxc_ok(&["start", "c1"]);
+    d.lxc_ok(&["stop", "c1"]);
+    d.lxc_ok(&["launch", "busybox", "c3"]);
+    d.lxc_ok(&["start", "c1", "c2"]);
+    d.exec("c2", &["true"]);
+}
