@@ -49,7 +49,7 @@ fn reading_and_writing_are_slowed_down_while_it_runs() {
     set("limits.read", "4MB");
     let took = time(&d, "my-container", read);
     assert!(took > Duration::from_millis(2300), "12 MB at 4 MB a second took {took:?}");
-    set("limits.write", "4MB");
+    d.lxc_ok(&["config", "device", "set", "my-container", "root.limits.write", "4MB"]);
     let took = time(&d, "my-container", "dd if=/dev/zero of=/other bs=1M count=12 oflag=direct 2>&1");
     assert!(took > Duration::from_millis(2300), "12 MB at 4 MB a second took {took:?}");
     // Operations instead of bytes, as people spell them.
@@ -172,7 +172,7 @@ fn a_size_is_refused_with_a_reason() {
     d.lxc_ok(&["launch", "busybox", "my-container"]);
     d.lxc_ok(&["config", "device", "override", "my-container", "root"]);
     let refused = d.lxc_fails(&["config", "device", "set", "my-container", "root", "size", "20GB"]);
-    assert!(refused.contains("size") && refused.contains("root"), "{refused}");
+    assert!(refused.contains("size") && refused.contains("root") && refused.contains("dir"), "{refused}");
     assert_eq!(d.lxc_ok(&["config", "device", "get", "my-container", "root", "size"]).trim(), "");
 }
 
@@ -202,6 +202,7 @@ fn keys_without_effect_on_this_host_are_named() {
     }
     if named {
         let priorities = crate::limits::group(&d, "my-container", &["net_prio.ifpriomap"]).unwrap();
-        assert!(priorities.contains("lo 5") && priorities.contains("lxdbr0 5"), "{priorities}");
+        // Those of the daemon's own network namespace are not known to the kernel here.
+        assert!(priorities.contains("lo 5"), "{priorities}");
     }
 }

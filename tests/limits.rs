@@ -70,6 +70,10 @@ fn memory_is_bounded_and_raised_while_it_runs() {
     assert_eq!(fill("400"), 0);
     let state = d.state("my-container");
     assert!(state["memory"]["usage"].as_u64().unwrap() > 0, "{state}");
+    if group(&d, "my-container", &["memory.max_usage_in_bytes", "memory.peak"]).is_some() {
+        assert!(state["memory"]["usage_peak"].as_u64().unwrap() > 400 * MB, "{state}");
+        assert!(d.lxc_ok(&["info", "my-container"]).contains("Memory (peak)"));
+    }
 }
 
 #[test]

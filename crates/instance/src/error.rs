@@ -191,6 +191,10 @@ pub enum Error {
     NoProcessors { wanted: String, there: String },
     #[error("The disk {device:?} can have no limits: Block device doesn't support quotas: {reason}")]
     DiskLimits { device: String, reason: String },
+    #[error(
+        "The size of the disk {device:?} cannot be enforced: the storage driver dir has no quota of its own for each container. Leave size out; limits.read and limits.write work"
+    )]
+    NoQuota { device: String },
     #[error("Failed to change the control groups")]
     Cgroup(#[source] container::cgroup::Error),
     #[error(transparent)]
@@ -256,6 +260,7 @@ impl Error {
             | Self::MissingSource { .. }
             | Self::Limit { .. }
             | Self::NoProcessors { .. }
+            | Self::NoQuota { .. }
             | Self::DiskLimits { .. }
             | Self::MissingParent { .. }
             | Self::Forward(_)

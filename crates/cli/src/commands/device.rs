@@ -7,7 +7,7 @@ use crate::pairs;
 use crate::session::Session;
 use crate::yaml;
 use anyhow::{Context as _, bail, ensure};
-use api::Config;
+use api::{Config, Devices};
 
 /// A device has to be the container's or profile's own to be changed.
 const MISSING: &str = "The device doesn't exist";
@@ -50,8 +50,9 @@ pub(crate) async fn run(session: &Session, kind: HolderKind, command: DeviceComm
             Ok(output::line(message)?)
         }
         DeviceCommand::Set { name, device, pairs } => {
-            let pairs = pairs::parse_set(&pairs)?;
             let mut holder = Holder::load(session, kind, &name).await?;
+            let (device, pairs) = dotted(holder.devices(), device, pairs);
+            let pairs = pairs::parse_set(&pairs)?;
             super::holder::set(own(&mut holder, kind, &device)?, pairs);
             holder.save(session).await
         }
@@ -83,6 +84,17 @@ async fn override_device(
     holder.devices().insert(device, inherited);
     holder.save(session).await?;
     Ok(output::line(message)?)
+}
+
+/// `root.limits.write 10MB` for `root limits.write 10MB`, as it is often written.
+fn dotted(devices: &Devices, device: String, pairs: Vec<String>) -> (String, Vec<String>) {
+    let (None, [value]) = (devices.get(&device), pairs.as_slice()) else { return (device, pairs) };
+    match device.split_once('.') {
+        Some((name, key)) if devices.contains_key(name) && !value.contains('=') => {
+            (name.to_owned(), vec![key.to_owned(), value.clone()])
+        }
+        _ => (device, pairs),
+    }
 }
 
 fn own<'a>(holder: &'a mut Holder, kind: HolderKind, device: &str) -> anyhow::Result<&'a mut Config> {

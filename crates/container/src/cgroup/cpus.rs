@@ -27,6 +27,16 @@ impl Cgroup {
         set(&self.dir_with("cpuset")?.1.join(FILE))
     }
 
+    /// Add processors to those of the group, and to none below it.
+    ///
+    /// # Errors
+    /// [`Error::File`], for processors that are not there.
+    pub fn add_cpus(&self, cpus: &CpuSet) -> Result<(), Error> {
+        let Some((_, dir)) = self.dir_with("cpuset") else { return Ok(()) };
+        let has = self.cpus().unwrap_or_default();
+        write(&dir.join(FILE), &CpuSet(has.0.union(&cpus.0).copied().collect()).to_string())
+    }
+
     /// Choose its processors. False: this host cannot.
     ///
     /// # Errors

@@ -9,9 +9,6 @@ use std::path::PathBuf;
 
 /// What a disk wants that this version cannot do.
 pub(crate) fn unsupported(disk: &Disk) -> Option<&'static str> {
-    if disk.size.is_some() {
-        return Some("a size limit");
-    }
     (!disk.is_root() && disk.pool.is_some()).then_some("custom storage volumes")
 }
 

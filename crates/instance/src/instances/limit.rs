@@ -5,7 +5,7 @@ use crate::Error;
 use crate::limits::{Setting, Settings, disks, groups, packets, rates};
 use api::instances::Instance;
 use model::DeviceName;
-use model::config::Effective;
+use model::config::{Effective, Priority};
 use model::devices::Device;
 use model::expand::Checked;
 use model::names::InstanceName;
@@ -31,16 +31,14 @@ impl Owner {
     }
 
     /// What depends on the interfaces of the host, its own among them, which are there by now.
-    pub(super) async fn give_network_priority(&self, checked: &Checked) {
-        let priority = checked.config.limits.network_priority;
-        if priority.is_none() {
-            return;
-        }
-        let settings =
-            Settings { v1: packets::settings(None, priority, &packets::interfaces()), v2: Vec::new() };
-        if let Err(error) = self.write_limits(settings).await {
-            tracing::warn!(instance = self.name(), error = %error.story(), "its packets have no priority");
-        }
+    pub(super) async fn give_network_priority(&self, priority: Option<Priority>) {
+        let wanted = self.context.platform.layout().version_of("net_prio").is_some();
+        let Some(live) = self.entry().live().filter(|_| wanted) else { return };
+        let given = tokio::task::spawn_blocking(move || {
+            packets::give(&live.cgroup, priority, &packets::interfaces())
+        });
+        // A panic in there has been logged.
+        let _ = given.await;
     }
 
     /// Writes what is different now. Nothing is done for a container that does not run.
@@ -62,12 +60,12 @@ impl Owner {
             let has = self.disk_limits(typed(after)).await?;
             settings.extend(rates::changes(&had, &has));
         }
-        let (had, has) = (old.network_priority, new.network_priority);
-        if had != has {
-            settings.v1.extend(packets::settings(had, has, &packets::interfaces()));
+        if old.network_priority != new.network_priority {
+            self.give_network_priority(new.network_priority).await;
         }
+        let memory = (old.memory, old.memory_hard) != (new.memory, new.memory_hard);
         self.write_limits(settings).await?;
-        if old.cpu != new.cpu {
+        if memory || old.cpu != new.cpu {
             self.context.balancer.now().await;
         }
         Ok(())

@@ -48,7 +48,10 @@ impl Owner {
                 let pid = live.pid;
                 self.entry().set_live(Some(live));
                 self.context.balancer.soon();
-                self.give_network_priority(&checked).await;
+                let priority = checked.config.limits.network_priority;
+                if priority.is_some() {
+                    self.give_network_priority(priority).await;
+                }
                 self.set_state(InstanceState::Running { pid });
                 self.context.hotplug.notify_one();
                 self.context.tell("container-started", self.name());

@@ -1,7 +1,8 @@
 //! The task that keeps processors balanced over the containers that run.
 //!
 //! It works when a container starts, ends or gets another `limits.cpu`, and when processors come or
-//! go; requests that come close together are served by one round.
+//! go; requests that come close together are served by one round. With them goes what the memory of
+//! all of them together is left when the host runs short.
 
 use super::balance::balance;
 use super::hotplug::{Change, Hotplug};
@@ -47,9 +48,7 @@ impl Balancer {
     pub(crate) fn start(registry: Registry, layout: Layout, base: String) -> Self {
         let (requests, received) = unbounded_channel();
         let host = Host { registry, layout, base };
-        if host.layout.version_of("cpuset").is_some() || host.layout.version_of("net_prio").is_some() {
-            tokio::spawn(run(host.clone(), received));
-        }
+        tokio::spawn(run(host.clone(), received));
         Self { requests, host }
     }
 
@@ -108,7 +107,11 @@ async fn run(host: Host, mut requests: UnboundedReceiver<Request>) {
                 None => return,
             },
             change = change => match change {
-                Change::Processors => Vec::new(),
+                Change::Processors => {
+                    // Version 1 has changed what containers had.
+                    known.clear();
+                    Vec::new()
+                }
                 Change::Interface => {
                     host.clone().give_priorities().await;
                     continue;
@@ -158,21 +161,16 @@ impl Host {
 
     /// Gives every container what it is to have now; writes only what differs.
     fn round(&self, known: &mut Known) {
-        let Some(available) = self.available() else { return };
         let running = self.running();
-        if let Ok(above) = Cgroup::open(&self.layout, &self.base) {
-            widen(&self.layout, &above, &available);
-        }
+        let Ok(above) = Cgroup::open(&self.layout, &self.base) else { return };
+        protect(&above, &running);
+        let Some(available) = self.available() else { return };
+        widen(&self.layout, &above, &available);
         let wishes: Vec<_> = running.iter().map(|(_, wish)| wish.clone()).collect();
         let mut next = Known::new();
         for ((live, _), cpus) in running.iter().zip(balance(&available, &wishes)) {
-            if cpus.0.is_empty() {
-                tracing::warn!(
-                    group = live.cgroup.path(),
-                    "none of its processors is there; it keeps what it has"
-                );
-                continue;
-            }
+            // Its own went away; in version 1 nothing could run there until they come back.
+            let cpus = if cpus.0.is_empty() { available.clone() } else { cpus };
             let has = known.remove(&live.pid).or_else(|| live.cgroup.cpus());
             // An empty set in version 2 is whatever there is.
             let same = has.is_some_and(|has| has == cpus || (has.0.is_empty() && cpus == available));
@@ -195,14 +193,24 @@ impl Host {
                 let priority =
                     get(&view.expanded_config, "limits.network.priority").and_then(Priority::parse);
                 let Some(live) = entry.live().filter(|_| priority.is_some()) else { continue };
-                for setting in packets::settings(None, priority, &interfaces) {
-                    // An interface may be gone again.
-                    let _ = live.cgroup.set(&setting.file);
-                }
+                packets::give(&live.cgroup, priority, &interfaces);
             }
         });
         // A panic in there has been logged.
         let _ = round.await;
+    }
+}
+
+/// In version 2 a group protects memory only as far as the one above does.
+fn protect(above: &Cgroup, running: &[(Arc<Live>, Option<CpuLimit>)]) {
+    let Some(has) = above.protected_memory() else { return };
+    let each = running.iter().filter_map(|(live, _)| live.cgroup.protected_memory());
+    let all = each.fold(0_u64, u64::saturating_add);
+    if has != all
+        && let Err(error) = above.protect_memory(all)
+    {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "soft limits of memory have no effect");
     }
 }
 
@@ -212,7 +220,7 @@ fn widen(layout: &Layout, above: &Cgroup, available: &CpuSet) {
     let lacks = above.cpus().is_some_and(|has| !available.0.is_subset(&has.0));
     if layout.version_of("cpuset") == Some(Version::V1)
         && lacks
-        && let Err(error) = above.set_cpus(available)
+        && let Err(error) = above.add_cpus(available)
     {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(error, cpus = %available, "cannot give containers the processors that came");

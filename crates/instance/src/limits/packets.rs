@@ -1,26 +1,26 @@
 //! The priority of packets: version 1 has a number for each interface of the host.
 
-use super::Setting;
+use container::cgroup::Cgroup;
 use model::config::Priority;
+use model::runtime::spec::CgroupSetting;
 
-/// What has to be written for the interfaces that there are; nothing where the priority is as it
-/// always was.
-pub(crate) fn settings(
-    before: Option<Priority>,
-    after: Option<Priority>,
-    interfaces: &[String],
-) -> Vec<Setting> {
-    if before == after {
-        return Vec::new();
+/// Gives packets that leave by these interfaces a priority. The kernel knows interfaces of the
+/// initial network namespace only, and any may be gone by now: those are passed over. Writes files.
+pub(crate) fn give(group: &Cgroup, priority: Option<Priority>, interfaces: &[String]) {
+    for setting in settings(priority, interfaces) {
+        if let Err(error) = group.set(&setting) {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(group = group.path(), error, value = setting.value, "no priority of packets");
+        }
     }
-    let priority = after.map_or(0, Priority::get);
-    let one = |interface: &String| {
-        Setting::new(
-            "limits.network.priority",
-            "net_prio",
-            "net_prio.ifpriomap",
-            &format!("{interface} {priority}"),
-        )
+}
+
+fn settings(priority: Option<Priority>, interfaces: &[String]) -> Vec<CgroupSetting> {
+    let priority = priority.map_or(0, Priority::get);
+    let one = |interface: &String| CgroupSetting {
+        controller: "net_prio".to_owned(),
+        file: "net_prio.ifpriomap".to_owned(),
+        value: format!("{interface} {priority}"),
     };
     interfaces.iter().map(one).collect()
 }
@@ -38,12 +38,10 @@ mod tests {
     #[test]
     fn every_interface_gets_it_and_loses_it() {
         let interfaces = ["lo".to_owned(), "eth0".to_owned()];
-        let priority = Priority::parse("5");
-        let values = |settings: Vec<Setting>| -> Vec<String> {
-            settings.into_iter().map(|setting| setting.file.value).collect()
+        let values = |priority: Option<Priority>| -> Vec<String> {
+            settings(priority, &interfaces).into_iter().map(|setting| setting.value).collect()
         };
-        assert_eq!(values(settings(None, priority, &interfaces)), ["lo 5", "eth0 5"]);
-        assert_eq!(values(settings(priority, None, &interfaces)), ["lo 0", "eth0 0"]);
-        assert!(settings(priority, priority, &interfaces).is_empty());
+        assert_eq!(values(Priority::parse("5")), ["lo 5", "eth0 5"]);
+        assert_eq!(values(None), ["lo 0", "eth0 0"]);
     }
 }
