@@ -35,7 +35,7 @@ impl Owner {
         let wanted = self.context.platform.layout().version_of("net_prio").is_some();
         let Some(live) = self.entry().live().filter(|_| wanted) else { return };
         let given = tokio::task::spawn_blocking(move || {
-            packets::give(&live.cgroup, priority, &packets::interfaces())
+            packets::give(&live.cgroup, priority, &packets::interfaces());
         });
         // A panic in there has been logged.
         let _ = given.await;

@@ -167,13 +167,15 @@ impl Host {
         let Some(available) = self.available() else { return };
         widen(&self.layout, &above, &available);
         let wishes: Vec<_> = running.iter().map(|(_, wish)| wish.clone()).collect();
+        // An empty set in version 2 is whatever there is.
+        let inherits = self.layout.version_of("cpuset") == Some(Version::V2);
         let mut next = Known::new();
         for ((live, _), cpus) in running.iter().zip(balance(&available, &wishes)) {
             // Its own went away; in version 1 nothing could run there until they come back.
             let cpus = if cpus.0.is_empty() { available.clone() } else { cpus };
             let has = known.remove(&live.pid).or_else(|| live.cgroup.cpus());
-            // An empty set in version 2 is whatever there is.
-            let same = has.is_some_and(|has| has == cpus || (has.0.is_empty() && cpus == available));
+            let same =
+                has.is_some_and(|has| has == cpus || (has.0.is_empty() && inherits && cpus == available));
             if !same && let Err(error) = live.cgroup.set_cpus(&cpus) {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(group = live.cgroup.path(), error, %cpus, "cannot give it its processors");
