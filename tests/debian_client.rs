@@ -210,3 +210,22 @@ fn devices_of_a_running_container() {
         run(&mut t.command(&["config", "device", "add", "c1", "gone", "disk", "source=/no/such", "path=/x"]));
     assert!(missing.errors().contains("/no/such"), "{missing:?}");
 }
+
+#[test]
+fn interfaces_and_proxies_of_a_running_container() {
+    let t = or_skip!(theirs());
+    t.ok(&["launch", "busybox", "c1"]);
+    let add = ["config", "device", "add", "c1"];
+    t.ok(&[&add[..], &["eth1", "nic", "nictype=bridged", "parent=lxdbr0", "name=lan0"]].concat());
+    t.ok(&["exec", "c1", "--", "ip", "link", "show", "lan0"]);
+    t.ok(&["config", "device", "set", "c1", "eth1", "limits.max", "10Mbit"]);
+    t.ok(&[&add[..], &["port", "proxy", "listen=tcp:127.0.0.1:7000", "connect=tcp:127.0.0.1:80"]].concat());
+    let listens = || run(t.d.inside("cat").arg("/proc/net/tcp")).text().contains("0100007F:1B58");
+    assert!(listens());
+    let shown = t.ok(&["config", "device", "show", "c1"]);
+    assert!(shown.contains("limits.max: 10Mbit") && shown.contains("listen: tcp:127.0.0.1:7000"), "{shown}");
+    t.ok(&["config", "device", "remove", "c1", "eth1", "port"]);
+    assert!(!listens());
+    let gone = run(&mut t.command(&["exec", "c1", "--", "ip", "link", "show", "lan0"]));
+    assert!(!gone.status.success(), "{gone:?}");
+}

@@ -32,7 +32,10 @@ fn a_bridged_nic_comes_and_goes_while_the_container_runs() {
     let d = daemon!();
     d.lxc_ok(&["launch", "busybox", "c1"]);
     let before = host_links(&d);
+    let leases = || d.api().get("/1.0/networks/lxdbr0/leases").metadata().to_string();
+    let first = eventually("eth0 has a lease", || Some(leases()).filter(|all| all.contains("10.177.0.")));
     d.lxc_ok(&["config", "device", "add", "c1", "eth1", "nic", "nictype=bridged", "parent=lxdbr0"]);
+    assert_eq!(leases(), first, "another interface does not take the first one's lease away");
     let seen = link(&d, "c1", "eth1");
     assert!(seen.contains(",UP"), "{seen}");
     let hwaddr = d.lxc_ok(&["config", "get", "c1", "volatile.eth1.hwaddr"]).trim().to_owned();
@@ -91,6 +94,44 @@ fn a_macvlan_nic_reaches_what_its_parent_reaches() {
     d.exec("c1", &["ip", "address", "add", "10.188.0.2/24", "dev", "eth1"]);
     d.exec("c1", &["ping", "-c", "1", "-W", "5", "10.188.0.1"]);
     d.lxc_ok(&["stop", "--force", "c1"]);
+    unchanged(&d, &before);
+}
+
+#[test]
+fn a_vlan_is_made_for_the_first_and_removed_after_the_last() {
+    let d = daemon!();
+    hardware(&d);
+    let vlan = |name: &str, parent: &str| {
+        let words = ["link", "add", "link", parent, "name", name, "type", "vlan", "id", "7"];
+        run(d.inside("ip").args(words)).status.success()
+    };
+    if !vlan("wall0.7", "wall0") {
+        testkit::skip!("the kernel knows no VLANs");
+    }
+    let ip = |words: &[&str]| drop(run(d.inside("ip").args(words)).expect_success());
+    ip(&["address", "add", "10.189.0.1/24", "dev", "wall0.7"]);
+    ip(&["link", "set", "wall0.7", "up"]);
+    let before = host_links(&d);
+    for (container, address) in [("c1", "10.189.0.2/24"), ("c2", "10.189.0.3/24")] {
+        d.lxc_ok(&["launch", "busybox", container]);
+        let add = ["config", "device", "add", container, "lan", "nic", "nictype=macvlan", "parent=up0"];
+        d.lxc_ok(&[&add[..], &["vlan=7", "name=lan0"]].concat());
+        d.exec(container, &["ip", "address", "add", address, "dev", "lan0"]);
+        d.exec(container, &["ping", "-c", "1", "-W", "5", "10.189.0.1"]);
+        assert!(host_links(&d).contains(&"up0.7".to_owned()));
+    }
+    d.lxc_ok(&["config", "device", "remove", "c1", "lan"]);
+    d.exec("c2", &["ping", "-c", "1", "-W", "5", "10.189.0.1"]);
+    d.lxc_ok(&["stop", "--force", "c1", "c2"]);
+    unchanged(&d, &before);
+    // The VLAN of a card is lent like the card.
+    d.lxc_ok(&["config", "device", "remove", "c2", "lan"]);
+    let add = ["config", "device", "add", "c2", "lan", "nic", "nictype=physical", "parent=up0", "vlan=7"];
+    d.lxc_ok(&[&add[..], &["name=lan0"]].concat());
+    d.lxc_ok(&["start", "c2"]);
+    d.exec("c2", &["ip", "address", "add", "10.189.0.3/24", "dev", "lan0"]);
+    d.exec("c2", &["ping", "-c", "1", "-W", "5", "10.189.0.1"]);
+    d.lxc_ok(&["stop", "--force", "c2"]);
     unchanged(&d, &before);
 }
 

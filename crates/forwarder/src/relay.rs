@@ -25,9 +25,7 @@ pub(crate) struct Way {
     pending: Vec<u8>,
     written: usize,
     descriptors: Vec<OwnedFd>,
-    /// The sender has no more to say.
-    ended: bool,
-    /// The receiver has been told so.
+    /// The sender has no more to say, and the receiver has been told so.
     closed: bool,
 }
 
@@ -39,7 +37,7 @@ impl Way {
 
     /// It would read.
     pub(crate) fn wants_to_read(&self) -> bool {
-        self.pending.is_empty() && !self.ended
+        self.pending.is_empty() && !self.closed
     }
 
     /// It would write.
@@ -64,27 +62,26 @@ impl Way {
         buffer: &mut [u8],
     ) -> Result<(), Errno> {
         for _ in 0..TURNS {
-            if !self.flush(to)? {
-                return Ok(());
-            }
-            if self.ended {
-                if !self.closed {
-                    self.closed = true;
-                    match shutdown(to, Shutdown::Write) {
-                        Ok(()) | Err(Errno::NOTCONN) => {}
-                        Err(errno) => return Err(errno),
-                    }
-                }
+            if self.closed || !self.flush(to)? {
                 return Ok(());
             }
             match self.read(from, with_descriptors, buffer) {
-                Ok(0) => self.ended = true,
+                // All that was read before has been written.
+                Ok(0) => return self.close(to),
                 Ok(read) => self.write_first(to, &buffer[..read])?,
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(errno) => return Err(errno),
             }
         }
         Ok(())
+    }
+
+    fn close(&mut self, to: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.closed = true;
+        match shutdown(to, Shutdown::Write) {
+            Ok(()) | Err(Errno::NOTCONN) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 
     fn read(
@@ -159,5 +156,83 @@ impl Way {
         let sent = retry_on_intr(|| sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL))?;
         self.descriptors.clear();
         Ok(sent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    fn pair() -> (UnixStream, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        rustix::io::ioctl_fionbio(&ours, true).unwrap();
+        (UnixStream::from(theirs), ours)
+    }
+
+    #[test]
+    fn a_slow_reader_holds_one_buffer_and_loses_nothing() {
+        let ((mut sender, from), (mut receiver, to)) = (pair(), pair());
+        let (mut way, mut buffer) = (Way::beginning_with(b"header ".to_vec()), vec![0; 65536]);
+        let writer = std::thread::spawn(move || {
+            sender.write_all(&vec![b'x'; 4 << 20]).unwrap();
+        });
+        receiver.set_nonblocking(true).unwrap();
+        let mut heard = Vec::new();
+        let mut part = vec![0; 10_000];
+        while !way.is_closed() || heard.len() < 7 + (4 << 20) {
+            way.pump(from.as_fd(), to.as_fd(), true, &mut buffer).unwrap();
+            assert!(way.pending.len() <= buffer.len());
+            if let Ok(read) = receiver.read(&mut part) {
+                heard.extend_from_slice(&part[..read]);
+            }
+        }
+        writer.join().unwrap();
+        assert!(heard.starts_with(b"header xxx") && heard.len() == 7 + (4 << 20));
+        receiver.set_nonblocking(false).unwrap();
+        assert_eq!(receiver.read(&mut part).unwrap(), 0, "the end is passed on");
+        receiver.write_all(b"back").unwrap();
+        let mut back = Way::default();
+        back.pump(to.as_fd(), from.as_fd(), true, &mut buffer).unwrap_err();
+    }
+
+    #[test]
+    fn the_end_is_passed_on_in_whatever_turn_it_is_read() {
+        for parts in 0..=TURNS + 1 {
+            let flags = SocketFlags::CLOEXEC;
+            // Each part is read by itself.
+            let kind = SocketType::SEQPACKET;
+            let (sender, from) = socketpair(AddressFamily::UNIX, kind, flags, None).unwrap();
+            rustix::io::ioctl_fionbio(&from, true).unwrap();
+            let (mut receiver, to) = pair();
+            for _ in 0..parts {
+                rustix::io::write(&sender, b"x").unwrap();
+            }
+            drop(sender);
+            let (mut way, mut buffer) = (Way::default(), vec![0; 64]);
+            while way.wants_to_read() {
+                way.pump(from.as_fd(), to.as_fd(), false, &mut buffer).unwrap();
+            }
+            let mut heard = Vec::new();
+            receiver.read_to_end(&mut heard).unwrap();
+            assert_eq!((heard.len(), way.is_closed()), (parts, true));
+        }
+    }
+
+    #[test]
+    fn descriptors_are_passed_on_with_their_bytes() {
+        let ((sender, from), (receiver, to)) = (pair(), pair());
+        let (mut way, mut buffer) = (Way::default(), vec![0; 1024]);
+        let file = tempfile::tempfile().unwrap();
+        sys::scm::send(sender.as_fd(), b"take this", &[file.as_fd()]).unwrap();
+        way.pump(from.as_fd(), to.as_fd(), true, &mut buffer).unwrap();
+        let received = sys::scm::recv(receiver.as_fd(), &mut buffer).unwrap();
+        assert_eq!((received.len, received.fds.len()), (9, 1));
+        let same = |fd: &dyn AsFd| rustix::fs::fstat(fd.as_fd()).unwrap().st_ino;
+        assert_eq!(same(&received.fds[0]), same(&file));
+        assert!(way.descriptors.is_empty());
     }
 }

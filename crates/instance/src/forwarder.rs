@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::sync::{mpsc, oneshot};
@@ -117,6 +117,7 @@ impl Forwarder {
             wanted: BTreeMap::new(),
             waiting: HashMap::new(),
             link: None,
+            ran: None,
             next: 0,
         };
         tokio::spawn(task.run(requests));
@@ -185,6 +186,8 @@ struct Task {
     waiting: HashMap<u64, Waiting>,
     /// In truth a `SOCK_SEQPACKET` socket; tokio's type is used for its readiness alone.
     link: Option<UnixDatagram>,
+    /// When a forwarder was run last: one that dies at once is not run over and over.
+    ran: Option<Instant>,
     next: u64,
 }
 
@@ -255,23 +258,20 @@ impl Task {
         };
         self.next += 1;
         let body = RequestBody::Set { container: container.clone(), pid: live.pid, forwards };
-        let sent = match serde_json::to_vec(&Request { id: self.next, body }) {
-            Ok(packet) if packet.len() <= MAX_PACKET => {
-                let descriptors = [live.pidfd.as_fd(), live.netns.as_fd()];
-                let send = || Ok(sys::scm::send(link.as_fd(), &packet, &descriptors)?);
-                link.async_io(Interest::WRITABLE, send).await
-            }
-            Ok(_) => Err(io::Error::other("too many forwards")),
-            Err(error) => Err(error.into()),
-        };
-        match sent {
-            Ok(()) => drop(self.waiting.insert(self.next, Waiting { container, otherwise, reply })),
-            // A connection that is broken is noticed by whoever reads it, who tells everything again.
-            Err(error) => {
-                let reason = error.to_string();
+        let packet = match serde_json::to_vec(&Request { id: self.next, body }) {
+            Ok(packet) if packet.len() <= MAX_PACKET => packet,
+            _ => {
+                let reason = "too many ports".to_owned();
+                self.fall_back(&container, otherwise);
                 let _ = reply.map(|reply| reply.send(Err(ForwardError::Refused { reason })));
+                return;
             }
-        }
+        };
+        let descriptors = [live.pidfd.as_fd(), live.netns.as_fd()];
+        let send = || Ok(sys::scm::send(link.as_fd(), &packet, &descriptors)?);
+        // A connection that is broken is noticed by the next read, and all is told again.
+        let _ = link.async_io(Interest::WRITABLE, send).await;
+        self.waiting.insert(self.next, Waiting { container, otherwise, reply });
     }
 
     fn answered(&mut self, answer: Reply) {
@@ -286,14 +286,19 @@ impl Task {
                     "a proxy is lost"
                 );
             }
-            if otherwise.is_empty() {
-                self.wanted.remove(&container);
-            } else if let Some(wanted) = self.wanted.get_mut(&container) {
-                wanted.forwards = otherwise;
-            }
+            self.fall_back(&container, otherwise);
         }
         // Whoever asked may have stopped waiting.
         let _ = reply.map(|reply| reply.send(result));
+    }
+
+    /// What was asked for is not had.
+    fn fall_back(&mut self, container: &str, otherwise: Vec<Forward>) {
+        if otherwise.is_empty() {
+            self.wanted.remove(container);
+        } else if let Some(wanted) = self.wanted.get_mut(container) {
+            wanted.forwards = otherwise;
+        }
     }
 
     /// The connection is gone: the forwarder had nothing to do any more, or has died.
@@ -301,7 +306,8 @@ impl Task {
         self.link = None;
         let mut asked: HashMap<String, Waiting> =
             self.waiting.drain().map(|(_, waiting)| (waiting.container.clone(), waiting)).collect();
-        if !self.wanted.is_empty() {
+        let just_run = self.ran.is_some_and(|at| at.elapsed() < RETRY);
+        if !self.wanted.is_empty() && !just_run {
             tracing::warn!("the forwarder is lost; running another");
             if let Err(error) = self.connect(true).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "nothing is forwarded");
@@ -337,6 +343,7 @@ impl Task {
             Ok(socket) => socket,
             Err(_) if !needed => return Ok(()),
             Err(_) => {
+                self.ran = Some(Instant::now());
                 spawn::run(&self.var, &self.program, Some(ARGUMENT)).await.map_err(ForwardError::Run)?;
                 let failed = |errno: rustix::io::Errno| {
                     ForwardError::Run(crate::keeper::Error::Connect {

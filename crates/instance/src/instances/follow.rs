@@ -13,10 +13,14 @@ impl Owner {
     /// A part could not follow; parts before it have.
     pub(super) async fn follow(&mut self, before: &Instance, after: &Instance) -> Result<(), Error> {
         if before.expanded_devices != after.expanded_devices {
-            self.context.networks.forget(before).await;
-            self.context.networks.announce(after).await;
+            // An interface that stays as it is keeps its lease.
+            let mut gone = before.clone();
+            gone.expanded_devices.retain(|name, device| after.expanded_devices.get(name) != Some(device));
+            self.context.networks.forget(&gone).await;
             self.follow_devices(before, after).await?;
             self.forget_interfaces(before, after).await?;
+            // With the addresses that new ones were given just now.
+            self.context.networks.announce(&self.entry().view()).await;
         }
         self.follow_modules(before, after).await?;
         self.follow_devlxd(before, after).await?;
