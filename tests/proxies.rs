@@ -224,7 +224,7 @@ fn who_connects_and_who_has_called() {
     // As whom: root of the container, or somebody else there.
     let name = UnixAddr::from_abstract_name("who").unwrap();
     let listener = inside.make(|| UnixListener::bind_addr(&name)).unwrap();
-    add(&d, "c1", "root", &["listen=tcp:127.0.0.1:7000", "connect=unix:@who"]);
+    add(&d, "c1", "as-root", &["listen=tcp:127.0.0.1:7000", "connect=unix:@who"]);
     add(
         &d,
         "c1",
