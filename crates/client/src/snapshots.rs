@@ -1,8 +1,8 @@
 //! Snapshots of containers.
 
 use crate::containers::at as container;
-use crate::{Client, Error, Pending, encode_segment};
-use api::instances::{InstancePost, InstancePut, Snapshot, SnapshotsPost};
+use crate::{Client, Error, Pending, Tagged, encode_segment};
+use api::instances::{InstancePost, InstancePut, Snapshot, SnapshotPut, SnapshotsPost};
 use http::{HeaderMap, Method};
 
 impl Client {
@@ -10,8 +10,8 @@ impl Client {
     ///
     /// # Errors
     /// 404 when the container has none of this name.
-    pub async fn snapshot(&self, name: &str, snapshot: &str) -> Result<Snapshot, Error> {
-        self.get(&at(name, snapshot)).await
+    pub async fn snapshot(&self, name: &str, snapshot: &str) -> Result<Tagged<Snapshot>, Error> {
+        self.get_tagged(&at(name, snapshot)).await
     }
 
     /// Takes a snapshot.
@@ -20,6 +20,20 @@ impl Client {
     /// 409 when the name is taken.
     pub async fn take_snapshot(&self, name: &str, request: &SnapshotsPost) -> Result<Pending, Error> {
         self.begin(Method::POST, &format!("{}/snapshots", container(name)), request, None).await
+    }
+
+    /// Says when a snapshot is removed.
+    ///
+    /// # Errors
+    /// 412 when `etag` is no longer current.
+    pub async fn put_snapshot(
+        &self,
+        name: &str,
+        snapshot: &str,
+        put: &SnapshotPut,
+        etag: Option<&str>,
+    ) -> Result<Pending, Error> {
+        self.begin(Method::PUT, &at(name, snapshot), put, etag).await
     }
 
     /// Gives a snapshot another name.

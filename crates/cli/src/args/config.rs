@@ -10,11 +10,11 @@ pub(crate) enum ConfigCommand {
     /// Manage devices of a container
     #[command(subcommand, arg_required_else_help = true)]
     Device(DeviceCommand),
-    /// Edit the configuration of a container or of the server as YAML
+    /// Edit the configuration of a container, snapshot or the server as YAML
     #[command(after_help = "Examples:\n  lxc config edit first\n  lxc config edit < server.yaml")]
     Edit {
-        /// The container; without it, the server
-        #[arg(value_name = "[REMOTE:][CONTAINER]")]
+        /// The container or snapshot; without it, the server
+        #[arg(value_name = "[REMOTE:][CONTAINER[/SNAPSHOT]]")]
         name: Option<String>,
     },
     /// Print the value of a key

@@ -57,7 +57,7 @@ struct Original {
 async fn original(client: &Client, name: &str) -> anyhow::Result<Original> {
     if let Some((container, snapshot)) = name.split_once('/') {
         let Snapshot { architecture, config, devices, profiles, .. } =
-            client.snapshot(container, snapshot).await?;
+            client.snapshot(container, snapshot).await?.value;
         let (name, description) = (name.to_owned(), String::new());
         return Ok(Original { name, architecture, config, devices, profiles, description });
     }

@@ -4,7 +4,7 @@ use crate::commands::holder::changeable;
 use crate::editor;
 use crate::session::Session;
 use crate::yaml;
-use api::instances::InstancePut;
+use api::instances::{InstancePut, SnapshotPut};
 use api::server::ServerPut;
 use client::Client;
 
@@ -25,6 +25,14 @@ const CONTAINER_HELP: &str = "\
 ### - default
 ###
 ### What is removed here is removed from the container. The name cannot be changed here.
+
+";
+
+const SNAPSHOT_HELP: &str = "\
+### This is a yaml representation of what can be changed of the snapshot.
+### Any line starting with a '#' will be ignored.
+###
+### 1970-01-01T00:00:00Z means that it is never removed by itself.
 
 ";
 
@@ -53,6 +61,21 @@ pub(crate) async fn run(session: &Session, name: &str) -> anyhow::Result<()> {
             .await;
     }
     let name = &target.name;
+    if let Some((container, snapshot)) = name.split_once('/') {
+        let put = async |text: String, etag: Option<String>| -> anyhow::Result<()> {
+            let put: SnapshotPut = yaml::from_str(&text)?;
+            let pending = client.put_snapshot(container, snapshot, &put, etag.as_deref()).await?;
+            crate::commands::wait(session, &pending, "Updating").await?;
+            Ok(())
+        };
+        if let Some(text) = piped {
+            return put(text, None).await;
+        }
+        let current = client.snapshot(container, snapshot).await?;
+        let shown = SnapshotPut { expires_at: current.value.expires_at };
+        let text = format!("{SNAPSHOT_HELP}{}", yaml::to_string(&shown)?);
+        return editor::edit(&text, async |text| put(text, current.etag.clone()).await).await;
+    }
     if let Some(text) = piped {
         return put_container(session, &client, name, &text, None).await;
     }

@@ -14,7 +14,7 @@ pub(crate) async fn run(session: &Session, name: &str, expanded: bool) -> anyhow
         return Ok(output::print(&yaml::to_string(&ServerPut { config })?)?);
     }
     if let Some((container, snapshot)) = target.name.split_once('/') {
-        let mut snapshot = client.snapshot(container, snapshot).await?;
+        let mut snapshot = client.snapshot(container, snapshot).await?.value;
         if expanded {
             snapshot.config = snapshot.expanded_config.clone();
             snapshot.devices = snapshot.expanded_devices.clone();

@@ -10,6 +10,7 @@ use jiff::Zoned;
 use jiff::civil::DateTime;
 use model::config::{get, is_true};
 use model::snapshots::Schedule;
+use model::state::InstanceState;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,13 @@ impl Instances {
 
 /// Whether a container's schedule has a time after `last` and not after `now`.
 fn is_due(entry: &Arc<Entry>, last: DateTime, now: DateTime) -> bool {
+    // What is on its way up or down is left alone.
+    let settled = |state: &InstanceState| {
+        matches!(state, InstanceState::Stopped | InstanceState::Running { .. } | InstanceState::Frozen { .. })
+    };
+    if !settled(&entry.state.borrow()) {
+        return false;
+    }
     let view = entry.view();
     let Some(text) = get(&view.expanded_config, "snapshots.schedule") else { return false };
     let stopped = get(&view.expanded_config, "snapshots.schedule.stopped").is_some_and(is_true);
