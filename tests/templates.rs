@@ -166,3 +166,34 @@ fn cloud_init_finds_its_seed() {
     d.lxc_ok(&["restart", "--force", "c2"]);
     assert_ne!(d.lxc(&["exec", "c2", "--", "test", "-e", "/root/said"]).code(), 0);
 }
+
+#[test]
+fn metadata_and_templates_are_shown_and_changed() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1"]);
+    let shown = d.lxc_ok(&["config", "metadata", "show", "c1"]);
+    assert!(shown.contains("os: Busybox") && shown.contains("template: hostname.tpl"), "{shown}");
+    assert_eq!(d.lxc_ok(&["config", "template", "list", "c1", "--format", "csv"]), "hostname.tpl\n");
+    assert_eq!(d.lxc_ok(&["config", "template", "show", "c1", "hostname.tpl"]), "{{ container.name }}\n");
+    let text = b"welcome to {{ container.name }}\n";
+    let with = |arguments: &[&str], input: &[u8]| d.lxc_with_input(arguments, input);
+    let _ = with(&["config", "template", "create", "c1", "motd.tpl"], text).expect_success();
+    assert!(!with(&["config", "template", "create", "c1", "motd.tpl"], text).status.success());
+    assert!(!with(&["config", "template", "create", "c1", "../motd.tpl"], text).status.success());
+    let edited = format!("{shown}  /etc/motd:\n    when: [start]\n    template: motd.tpl\n");
+    let edited = edited.replace("os: Busybox", "os: Mine");
+    let _ = with(&["config", "metadata", "edit", "c1"], edited.as_bytes()).expect_success();
+    assert!(d.lxc_ok(&["config", "metadata", "show", "c1"]).contains("os: Mine"));
+    let nonsense = edited.replace("architecture:", "artichoke:");
+    assert!(!with(&["config", "metadata", "edit", "c1"], nonsense.as_bytes()).status.success());
+    d.lxc_ok(&["start", "c1"]);
+    assert_eq!(d.exec("c1", &["cat", "/etc/motd"]), "welcome to c1\n");
+    let _ = with(&["config", "template", "edit", "c1", "motd.tpl"], b"go away\n").expect_success();
+    d.lxc_ok(&["restart", "--force", "c1"]);
+    assert_eq!(d.exec("c1", &["cat", "/etc/motd"]), "go away\n");
+    d.lxc_ok(&["config", "template", "delete", "c1", "motd.tpl"]);
+    d.lxc_fails(&["config", "template", "show", "c1", "motd.tpl"]);
+    let empty = serde_json::json!({"name": "c2", "source": {"type": "none"}});
+    let _ = d.api().operation("POST", "/1.0/containers", &empty);
+    d.lxc_fails(&["config", "metadata", "show", "c2"]);
+}

@@ -24,6 +24,7 @@ pub const EXTENSIONS: &[&str] = &[
     "entity_description",
     "file_symlinks",
     "network_vlan_physical",
+    "container_edit_metadata",
     "network_sriov",
     "console",
     "restrict_devlxd",

@@ -23,6 +23,7 @@ mod events;
 mod exec;
 mod files;
 mod images;
+mod metadata;
 mod multipart;
 mod networks;
 mod operations;

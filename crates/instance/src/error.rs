@@ -179,6 +179,10 @@ pub enum Error {
     UploadTooLarge { limit: u64 },
     #[error("Failed to load the kernel module {module:?} of linux.kernel_modules")]
     KernelModule { module: String, source: tools::run::RunError },
+    #[error("The metadata of an image cannot be like that: {reason}")]
+    BadMetadata { reason: String },
+    #[error("Template {name:?} already exists; edit it, or choose another name")]
+    TemplateExists { name: String },
     #[error("Cannot find out whether mounts can map ids")]
     Probe(#[source] container::Error),
     #[error(transparent)]
@@ -257,6 +261,8 @@ impl Error {
             | Self::MacAddress(_)
             | Self::Policy(_)
             | Self::NoInterface { .. }
+            | Self::BadMetadata { .. }
+            | Self::TemplateExists { .. }
             | Self::MissingSource { .. }
             | Self::Limit { .. }
             | Self::NoProcessors { .. }

@@ -38,6 +38,9 @@ pub(crate) enum ConfigCommand {
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Manage what a container's image says about itself
+    #[command(subcommand, arg_required_else_help = true)]
+    Metadata(MetadataCommand),
     /// Set keys
     #[command(
         arg_required_else_help = true,
@@ -60,6 +63,9 @@ pub(crate) enum ConfigCommand {
         #[arg(short, long)]
         expanded: bool,
     },
+    /// Manage the templates of files in a container
+    #[command(subcommand, arg_required_else_help = true)]
+    Template(TemplateCommand),
     /// Remove a key
     #[command(
         arg_required_else_help = true,
@@ -69,6 +75,97 @@ pub(crate) enum ConfigCommand {
         /// The container, if any, and the key
         #[arg(required = true, num_args = 1..=2, value_name = "[REMOTE:][CONTAINER] KEY")]
         args: Vec<String>,
+    },
+}
+
+// `config metadata` commands.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(crate) enum MetadataCommand {
+    /// Edit the metadata as YAML
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc config metadata edit first\n  lxc config metadata edit first < metadata.yaml"
+    )]
+    Edit {
+        /// The container
+        #[arg(value_name = "[REMOTE:]CONTAINER")]
+        name: String,
+    },
+    /// Show the metadata
+    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc config metadata show first")]
+    Show {
+        /// The container
+        #[arg(value_name = "[REMOTE:]CONTAINER")]
+        name: String,
+    },
+}
+
+// `config template` commands.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(crate) enum TemplateCommand {
+    /// Make a template; its text is what standard input holds
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc config template create first motd.tpl < motd.tpl"
+    )]
+    Create {
+        /// The container
+        #[arg(value_name = "[REMOTE:]CONTAINER")]
+        name: String,
+        /// The template
+        template: String,
+    },
+    /// Delete a template
+    #[command(
+        visible_alias = "rm",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc config template delete first motd.tpl"
+    )]
+    Delete {
+        /// The container
+        #[arg(value_name = "[REMOTE:]CONTAINER")]
+        name: String,
+        /// The template
+        template: String,
+    },
+    /// Edit a template
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc config template edit first hostname.tpl"
+    )]
+    Edit {
+        /// The container
+        #[arg(value_name = "[REMOTE:]CONTAINER")]
+        name: String,
+        /// The template
+        template: String,
+    },
+    /// List templates
+    #[command(
+        visible_alias = "ls",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc config template list first"
+    )]
+    List {
+        /// The container
+        #[arg(value_name = "[REMOTE:]CONTAINER")]
+        name: String,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Show a template
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc config template show first hostname.tpl"
+    )]
+    Show {
+        /// The container
+        #[arg(value_name = "[REMOTE:]CONTAINER")]
+        name: String,
+        /// The template
+        template: String,
     },
 }
 

@@ -10,6 +10,7 @@ mod exec;
 mod files;
 mod gate;
 mod image_export;
+mod image_metadata;
 mod image_upload;
 mod images;
 mod instances;

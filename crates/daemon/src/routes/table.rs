@@ -3,8 +3,8 @@
 //! What guests may ask is a table of its own: everything else asks for [`Permission::Manage`].
 
 use super::{
-    aliases, backups, console, events, exec, files, image_export, image_upload, images, instances, internal,
-    logs, metadata, networks, operations, pools, profiles, server, snapshots, state,
+    aliases, backups, console, events, exec, files, image_export, image_metadata, image_upload, images,
+    instances, internal, logs, metadata, networks, operations, pools, profiles, server, snapshots, state,
 };
 use crate::app::App;
 use crate::listen::{Caller, Permission};
@@ -74,6 +74,14 @@ fn instance_routes(prefix: &str) -> Router<App> {
         .route(&below("files"), get(files::get).post(files::post).delete(files::delete))
         .route(&below("exec"), post(exec::post))
         .route(&below("console"), get(console::log).post(console::attach).delete(console::clear))
+        .route(&below("metadata"), get(image_metadata::get).put(image_metadata::put))
+        .route(
+            &below("metadata/templates"),
+            get(image_metadata::template)
+                .post(image_metadata::create)
+                .put(image_metadata::replace)
+                .delete(image_metadata::delete),
+        )
         .route(&below("logs"), get(logs::list))
         .route(&below("logs/{file}"), get(logs::get).delete(logs::delete))
         .route(&below("snapshots"), get(snapshots::list).post(snapshots::create))

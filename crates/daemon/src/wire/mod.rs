@@ -9,7 +9,7 @@ mod range;
 mod refusal;
 mod reply;
 
-pub(crate) use body::{Json, parse};
+pub(crate) use body::{Json, collect, parse};
 pub(crate) use content::{Content, Segment};
 pub(crate) use etag::{Etag, IfMatch};
 pub(crate) use multipart::{Multipart, MultipartError, PartEvent, boundary};

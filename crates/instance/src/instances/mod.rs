@@ -29,6 +29,7 @@ mod ids;
 mod interfaces;
 mod limit;
 mod live;
+mod metadata;
 mod modules;
 mod owner;
 mod program;

@@ -3,8 +3,10 @@
 mod edit;
 mod get;
 mod keys;
+mod metadata;
 mod set;
 mod show;
+mod template;
 mod unset;
 
 use super::device;
@@ -20,10 +22,12 @@ pub(crate) async fn run(session: &Session, command: ConfigCommand) -> anyhow::Re
         ConfigCommand::Keys { pattern, format } => {
             keys::run(session, pattern.as_deref().unwrap_or_default(), format).await
         }
+        ConfigCommand::Metadata(command) => metadata::run(session, command).await,
         ConfigCommand::Set { args } => set::run(session, &args).await,
         ConfigCommand::Show { name, expanded } => {
             show::run(session, name.as_deref().unwrap_or_default(), expanded).await
         }
+        ConfigCommand::Template(command) => template::run(session, command).await,
         ConfigCommand::Unset { args } => unset::run(session, &args).await,
     }
 }
