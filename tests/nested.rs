@@ -20,7 +20,7 @@ fn furnish(d: &TestDaemon) {
             .lxc_with_input(&["file", "push", "-p", "-", &format!("l1{to}")], content.as_bytes())
             .expect_success();
     };
-    for name in ["lxd", "lxd-keeper", "lxd-forwarder", "lxc"] {
+    for name in ["lxd", "lxd-keeper", "lxc"] {
         d.lxc_ok(&["file", "push", "--mode", "0755", &program(name).to_string_lossy(), "l1/usr/local/bin/"]);
     }
     for file in ["/etc/subuid", "/etc/subgid"] {
