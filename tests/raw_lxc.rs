@@ -177,3 +177,17 @@ fn other_lines_are_refused_when_they_are_set() {
     }
     assert_eq!(d.lxc_ok(&["config", "get", "c1", "raw.lxc"]).trim(), "");
 }
+
+#[test]
+fn devices_can_be_allowed_and_denied() {
+    let d = daemon!();
+    let privileged = ["-c", "security.privileged=true"];
+    launch(&d, "c1", "lxc.cgroup.devices.deny = c 1:8 rwm", &privileged);
+    assert_ne!(d.lxc(&["exec", "c1", "--", "head", "-c", "1", "/dev/random"]).code(), 0);
+    d.exec("c1", &["head", "-c", "1", "/dev/urandom"]);
+    launch(&d, "c2", "lxc.cgroup.devices.allow = c 1:11 rwm", &privileged);
+    let open = "mknod /tmp/k c 1 11 && exec 3< /tmp/k";
+    d.exec("c2", &["sh", "-c", open]);
+    launch(&d, "c3", "", &privileged);
+    assert_ne!(d.lxc(&["exec", "c3", "--", "sh", "-c", open]).code(), 0);
+}

@@ -1,6 +1,7 @@
 //! What `raw.lxc` changes in the specification of a container: a pure function, applied last.
 
-use model::config::raw_lxc::{AutoMount, Entry, RawLxc};
+use model::config::raw_lxc::{AutoMount, DeviceLine, Entry, RawLxc};
+use model::runtime::devices::DeviceRule;
 use model::runtime::spec::{CgroupSetting, ContainerSpec, Create, Mount, MountSource, SysAccess};
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub(crate) fn apply(spec: &mut ContainerSpec, raw: &RawLxc, hierarchies: &[(Stri
     spec.mounts.extend(raw.mounts.iter().map(mount));
     spec.cgroup.v1.extend(raw.cgroup1.iter().map(setting));
     spec.cgroup.v2.extend(raw.cgroup2.iter().map(setting));
+    raw.devices.iter().for_each(|line| device(&mut spec.cgroup.devices, line));
     spec.drop_capabilities = raw.capabilities.dropped(&spec.drop_capabilities);
     for (name, value) in &raw.environment {
         let prefix = format!("{name}=");
@@ -32,6 +34,16 @@ pub(crate) fn apply(spec: &mut ContainerSpec, raw: &RawLxc, hierarchies: &[(Stri
     spec.proc.extend(raw.proc.iter().cloned());
     if let Some(init) = &raw.init {
         spec.init.clone_from(init);
+    }
+}
+
+/// No list allows everything.
+fn device(list: &mut Option<Vec<DeviceRule>>, line: &DeviceLine) {
+    match line {
+        DeviceLine::AllowAll => *list = None,
+        DeviceLine::DenyAll => *list = Some(Vec::new()),
+        DeviceLine::Allow(rule) => list.iter_mut().for_each(|list| list.push(*rule)),
+        DeviceLine::Deny(rule) => list.iter_mut().for_each(|list| list.retain(|known| known != rule)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What each key means.
 
-use super::{ApparmorProfile, Interface, RawLxc, Reason, mount, signal};
+use super::{ApparmorProfile, DeviceLine, Interface, RawLxc, Reason, mount, signal};
 use crate::idmap::{IdRange, RawKind, RawMapping};
+use crate::runtime::devices::{DeviceRule, NodeKind};
 use std::net::IpAddr;
 
 /// Names of `capabilities(7)`, in the order of their numbers.
@@ -71,6 +72,12 @@ impl RawLxc {
         let key = OLD_NAMES.iter().find(|(old, _)| *old == key).map_or(key, |(_, new)| *new);
         match key {
             "lxc.mount.entry" => set_or_clear(&mut self.mounts, value, mount::entry)?,
+            "lxc.cgroup.devices.allow" | "lxc.cgroup2.devices.allow" => {
+                self.devices.push(device(value, true)?);
+            }
+            "lxc.cgroup.devices.deny" | "lxc.cgroup2.devices.deny" => {
+                self.devices.push(device(value, false)?);
+            }
             "lxc.mount.auto" => mount::auto(&mut self.auto, value)?,
             "lxc.cap.drop" => self.drop_capabilities(value)?,
             "lxc.cap.keep" => self.keep_capabilities(value)?,
@@ -267,6 +274,30 @@ fn policy(value: &str) -> Result<Option<String>, Reason> {
         _ if value == "none" || value.starts_with('/') => Ok(Some(value.to_owned())),
         _ => Err(Reason::value(value, "the absolute path of a policy on the host, or none")),
     }
+}
+
+/// `a`, or `c|b major:minor access`; numbers may be `*`.
+fn device(value: &str, allow: bool) -> Result<DeviceLine, Reason> {
+    let bad = || Reason::value(value, "a for all devices, or a device such as c 10:200 rwm or b *:* m");
+    let fields: Vec<&str> = value.split_whitespace().collect();
+    let (kind, numbers, access) = match fields[..] {
+        ["a", ..] if fields.len() <= 3 => {
+            return Ok(if allow { DeviceLine::AllowAll } else { DeviceLine::DenyAll });
+        }
+        ["c", numbers, access] => (NodeKind::Char, numbers, access),
+        ["b", numbers, access] => (NodeKind::Block, numbers, access),
+        _ => return Err(bad()),
+    };
+    let number = |text: &str| match text {
+        "*" => Ok(None),
+        _ => text.parse().map(Some).map_err(|_| bad()),
+    };
+    let (major, minor) = numbers.split_once(':').ok_or_else(bad)?;
+    if access.is_empty() || !access.chars().all(|c| matches!(c, 'r' | 'w' | 'm')) {
+        return Err(bad());
+    }
+    let rule = DeviceRule { kind, major: number(major)?, minor: number(minor)?, open: access != "m" };
+    Ok(if allow { DeviceLine::Allow(rule) } else { DeviceLine::Deny(rule) })
 }
 
 fn variable(value: &str) -> Result<(String, String), Reason> {

@@ -13,6 +13,7 @@ pub use mount::{Access, AutoMount, Entry, Flags};
 pub use signal::parse as parse_signal;
 
 use crate::idmap::RawMapping;
+use crate::runtime::devices::DeviceRule;
 use std::net::IpAddr;
 
 /// What `raw.lxc` asks for.
@@ -26,6 +27,8 @@ pub struct RawLxc {
     pub cgroup1: Vec<(String, String)>,
     /// `lxc.cgroup2.*`: the same for version 2.
     pub cgroup2: Vec<(String, String)>,
+    /// `lxc.cgroup.devices.*` and `lxc.cgroup2.devices.*`, in order.
+    pub devices: Vec<DeviceLine>,
     /// What is said about capabilities.
     pub capabilities: Capabilities,
     /// `lxc.apparmor.*`.
@@ -48,6 +51,19 @@ pub struct RawLxc {
     pub stop: Option<i32>,
     /// `lxc.net.N.*`: addresses of the interfaces, by number.
     pub interfaces: Vec<Interface>,
+}
+
+/// What is said about devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceLine {
+    /// `allow = a`: all of them.
+    AllowAll,
+    /// `deny = a`: none, but what is allowed later.
+    DenyAll,
+    /// `allow = c 10:200 rwm`.
+    Allow(DeviceRule),
+    /// `deny = c 10:200 rwm`: what was allowed in the same words.
+    Deny(DeviceRule),
 }
 
 /// Which capabilities are left.

@@ -136,6 +136,20 @@ fn interfaces() {
 }
 
 #[test]
+fn devices() {
+    let read = good(
+        "lxc.cgroup.devices.deny = a\nlxc.cgroup2.devices.allow = c 10:* rwm\nlxc.cgroup.devices.allow = a *:* rwm",
+    );
+    assert_eq!((read.devices[0], read.devices[2]), (DeviceLine::DenyAll, DeviceLine::AllowAll));
+    let DeviceLine::Allow(rule) = read.devices[1] else { panic!("{read:?}") };
+    assert_eq!((rule.major, rule.minor, rule.open), (Some(10), None, true));
+    assert!(read.cgroup1.is_empty() && read.cgroup2.is_empty());
+    for value in ["c 10 rwm", "x 1:2 r", "c 1:2 q", "c 1:2", "c a:b r"] {
+        assert!(parse(&format!("lxc.cgroup.devices.allow = {value}")).is_err(), "{value}");
+    }
+}
+
+#[test]
 fn other_values() {
     assert!(refusal("lxc.idmap = u 0 1").contains("how many"));
     assert!(refusal("lxc.idmap = u 0 4294967295 2").contains("how many"));
