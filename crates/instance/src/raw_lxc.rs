@@ -5,7 +5,7 @@ use model::runtime::devices::DeviceRule;
 use model::runtime::spec::{CgroupSetting, ContainerSpec, Create, Mount, MountSource, SysAccess};
 use std::path::PathBuf;
 
-use crate::compose::READ_ONLY;
+use crate::compose::{self, READ_ONLY};
 
 /// Where control groups are mounted inside.
 const GROUPS: &str = "sys/fs/cgroup";
@@ -23,7 +23,6 @@ pub(crate) fn apply(spec: &mut ContainerSpec, raw: &RawLxc, hierarchies: &[(Stri
     spec.mounts.extend(raw.mounts.iter().map(mount));
     spec.cgroup.v1.extend(raw.cgroup1.iter().map(setting));
     spec.cgroup.v2.extend(raw.cgroup2.iter().map(setting));
-    raw.devices.iter().for_each(|line| device(&mut spec.cgroup.devices, line));
     spec.drop_capabilities = raw.capabilities.dropped(&spec.drop_capabilities);
     for (name, value) in &raw.environment {
         let prefix = format!("{name}=");
@@ -35,6 +34,13 @@ pub(crate) fn apply(spec: &mut ContainerSpec, raw: &RawLxc, hierarchies: &[(Stri
     if let Some(init) = &raw.init {
         spec.init.clone_from(init);
     }
+}
+
+/// The devices that everything inside may use before the container's own are added; no list: all.
+pub(crate) fn usual_devices(raw: &RawLxc) -> Option<Vec<DeviceRule>> {
+    let mut list = Some(compose::usual_devices());
+    raw.devices.iter().for_each(|line| device(&mut list, line));
+    list
 }
 
 /// No list allows everything.

@@ -153,7 +153,7 @@ impl Owner {
             self.name(),
             (&checked.devices, &expanded),
             idmap.as_ref(),
-            restricted.then(compose::usual_devices),
+            if restricted { raw_lxc::usual_devices(&checked.config.raw_lxc) } else { None },
         )
         .await?;
         let mut spec = compose(Facts {
