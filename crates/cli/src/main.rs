@@ -57,8 +57,9 @@ fn report(error: &anyhow::Error, debug: bool) -> ExitCode {
     let is_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
-    // Whoever read our output has seen enough.
-    if error.chain().any(is_pipe) {
+    let is_servers = |cause: &(dyn std::error::Error + 'static)| cause.is::<client::Error>();
+    // Whoever read our output has seen enough; a connection to a server that broke is another thing.
+    if error.chain().any(is_pipe) && !error.chain().any(is_servers) {
         return ExitCode::from(141);
     }
     if debug {

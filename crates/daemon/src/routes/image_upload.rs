@@ -10,6 +10,9 @@ use http::{HeaderMap, HeaderName, Uri, header};
 use http_body_util::BodyExt as _;
 use instance::images::{Description, Images, Part, Upload};
 
+/// How much of an image is read on before its refusal, in bytes, and for how long.
+const LINGER: usize = 256 * 1024 * 1024;
+const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(5);
 /// The longest JSON that asks for an image, in bytes.
 const JSON: usize = 1024 * 1024;
 /// What the metadata of an image is called in a form.
@@ -24,33 +27,66 @@ pub(crate) async fn post(
     headers: HeaderMap,
     mut body: Body,
 ) -> Answer {
-    let content_type = text(&headers, &header::CONTENT_TYPE).unwrap_or_default();
     let mut description = description(&headers)?;
-    let upload = if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
-        let mut upload = images.upload().await?;
-        let boundary = boundary(&content_type).map_err(invalid)?;
-        description.filename =
-            split(&mut body, &boundary, &mut upload).await?.unwrap_or(description.filename);
-        upload
-    } else {
-        let first = next(&mut body).await?.unwrap_or_default();
-        if is_json(&content_type, &first) {
-            return Err(from_json(first, body).await);
+    let received = receive(&images, &headers, &mut description, &mut body).await;
+    let upload = match received {
+        Ok(upload) => upload,
+        Err(refusal) => {
+            read_on(&mut body).await;
+            return Err(refusal);
         }
-        if first.is_empty() {
-            return Err(Refusal::bad_request("The request has no image in its body"));
-        }
-        let mut upload = images.upload().await?;
-        upload.begin(Part::Unified).await?;
-        upload.write(first).await?;
-        while let Some(data) = next(&mut body).await? {
-            upload.write(data).await?;
-        }
-        upload
     };
     let work = images.import(upload, description);
     let task = Task { description: "Downloading image", resources: None, may_cancel: true };
     accepted(&operations.run(task, work))
+}
+
+/// Takes in the parts of an image.
+async fn receive(
+    images: &Images,
+    headers: &HeaderMap,
+    description: &mut Description,
+    body: &mut Body,
+) -> Result<Upload, Refusal> {
+    let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
+        let mut upload = images.upload().await?;
+        let boundary = boundary(&content_type).map_err(invalid)?;
+        if let Some(filename) = split(body, &boundary, &mut upload).await? {
+            description.filename = filename;
+        }
+        return Ok(upload);
+    }
+    let first = next(body).await?.unwrap_or_default();
+    if is_json(&content_type, &first) {
+        return Err(from_json(first, body).await);
+    }
+    if first.is_empty() {
+        return Err(Refusal::bad_request("The request has no image in its body"));
+    }
+    let mut upload = images.upload().await?;
+    upload.begin(Part::Unified).await?;
+    upload.write(first).await?;
+    while let Some(data) = next(body).await? {
+        upload.write(data).await?;
+    }
+    Ok(upload)
+}
+
+/// Reads on for a while before a refusal: a client that is still sending when the connection closes
+/// hears of a broken connection and not of the reason.
+async fn read_on(body: &mut Body) {
+    let rest = async {
+        let mut left = LINGER;
+        while let Ok(Some(data)) = next(body).await {
+            left = left.saturating_sub(data.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Whoever sends that slowly is cut off.
+    let _ = tokio::time::timeout(LINGER_TIME, rest).await;
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
@@ -92,10 +128,10 @@ fn is_json(content_type: &str, first: &[u8]) -> bool {
 }
 
 /// Why an image is not fetched or made.
-async fn from_json(first: Bytes, mut body: Body) -> Refusal {
+async fn from_json(first: Bytes, body: &mut Body) -> Refusal {
     let mut json = BytesMut::from(first);
     loop {
-        match next(&mut body).await {
+        match next(body).await {
             Ok(Some(data)) if json.len() + data.len() <= JSON => json.extend_from_slice(&data),
             Ok(Some(_)) => return Refusal::too_large("The JSON that asks for an image is too large"),
             Ok(None) => break,
@@ -201,7 +237,7 @@ mod tests {
             (r#"{"source": {"type": "moon"}}"#, 500),
             ("{", 400),
         ] {
-            let refusal = from_json(Bytes::from_static(json.as_bytes()), Body::empty()).await;
+            let refusal = from_json(Bytes::from_static(json.as_bytes()), &mut Body::empty()).await;
             assert_eq!(refusal.code(), code, "{json}");
         }
     }
