@@ -104,15 +104,11 @@ fn instance(row: &Record<'_>) -> Result<Instance> {
 /// When the database cannot be read.
 pub fn list(conn: &Conn<'_>) -> Result<Vec<Instance>> {
     let mut all = conn.all("instances", &format!("{SELECT} ORDER BY i.name"), [], instance)?;
-    let sql = "SELECT ip.instance_id AS id, p.name AS name FROM instances_profiles ip
-               JOIN profiles p ON p.id = ip.profile_id ORDER BY ip.instance_id, ip.position";
-    let pairs = conn.all("profiles", sql, [], |row| {
-        Ok((row.get::<i64>("id")?, row.parsed("name", ProfileName::parse)?))
-    })?;
-    let mut profiles: BTreeMap<i64, Vec<ProfileName>> = BTreeMap::new();
-    for (id, name) in pairs {
-        profiles.entry(id).or_default().push(name);
-    }
+    let mut profiles = crate::profiles::of_all(
+        conn,
+        "SELECT ip.instance_id AS id, p.name AS name FROM instances_profiles ip
+         JOIN profiles p ON p.id = ip.profile_id ORDER BY ip.instance_id, ip.position",
+    )?;
     for instance in &mut all {
         instance.profiles = profiles.remove(&instance.id).unwrap_or_default();
     }

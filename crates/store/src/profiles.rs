@@ -118,6 +118,19 @@ pub fn used_by(conn: &Conn<'_>, name: &ProfileName) -> Result<Vec<InstanceName>>
     Ok(users(conn)?.remove(name).unwrap_or_default())
 }
 
+/// The names of the profiles that a query tells, column `name`, by the number of who uses them, column
+/// `id`, in the query's order.
+pub(crate) fn of_all(conn: &Conn<'_>, sql: &str) -> Result<BTreeMap<i64, Vec<ProfileName>>> {
+    let pairs = conn.all("profiles", sql, [], |row| {
+        Ok((row.get::<i64>("id")?, row.parsed("name", ProfileName::parse)?))
+    })?;
+    let mut profiles: BTreeMap<i64, Vec<ProfileName>> = BTreeMap::new();
+    for (id, name) in pairs {
+        profiles.entry(id).or_default().push(name);
+    }
+    Ok(profiles)
+}
+
 /// For every profile that is used, the containers that do, sorted by name.
 ///
 /// # Errors

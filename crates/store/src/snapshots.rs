@@ -4,7 +4,7 @@ use crate::instances::Update;
 use crate::row::{Record, json, touched};
 use crate::{Conn, Kind, Result, Tx};
 use api::{Config, Devices, Time};
-use model::{InstanceName, ProfileName, SnapshotName};
+use model::{InstanceName, SnapshotName};
 use rusqlite::params;
 use std::collections::BTreeMap;
 
@@ -57,15 +57,11 @@ fn snapshot(row: &Record<'_>) -> Result<(i64, i64, Snapshot)> {
 /// When the database cannot be read.
 pub fn list(conn: &Conn<'_>) -> Result<BTreeMap<i64, Vec<Snapshot>>> {
     let rows = conn.all("snapshots", "SELECT * FROM snapshots ORDER BY id", [], snapshot)?;
-    let sql = "SELECT sp.snapshot_id AS id, p.name AS name FROM snapshots_profiles sp
-               JOIN profiles p ON p.id = sp.profile_id ORDER BY sp.snapshot_id, sp.position";
-    let pairs = conn.all("profiles", sql, [], |row| {
-        Ok((row.get::<i64>("id")?, row.parsed("name", ProfileName::parse)?))
-    })?;
-    let mut profiles: BTreeMap<i64, Vec<ProfileName>> = BTreeMap::new();
-    for (id, name) in pairs {
-        profiles.entry(id).or_default().push(name);
-    }
+    let mut profiles = crate::profiles::of_all(
+        conn,
+        "SELECT sp.snapshot_id AS id, p.name AS name FROM snapshots_profiles sp
+         JOIN profiles p ON p.id = sp.profile_id ORDER BY sp.snapshot_id, sp.position",
+    )?;
     let mut all: BTreeMap<i64, Vec<Snapshot>> = BTreeMap::new();
     for (id, instance, mut snapshot) in rows {
         snapshot.content.profiles = profiles.remove(&id).unwrap_or_default();
