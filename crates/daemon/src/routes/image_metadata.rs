@@ -52,9 +52,7 @@ pub(crate) async fn create(
     Params(params): Params<TemplateParams>,
     request: Request,
 ) -> Answer {
-    let text = collect(request.into_body()).await?;
-    instances.put_template(&name, &params.path, text.into(), false).await?;
-    done()
+    store(&instances, &name, &params.path, request, false).await
 }
 
 /// `PUT …/metadata/templates?path=`: another text.
@@ -64,8 +62,12 @@ pub(crate) async fn replace(
     Params(params): Params<TemplateParams>,
     request: Request,
 ) -> Answer {
+    store(&instances, &name, &params.path, request, true).await
+}
+
+async fn store(instances: &Instances, name: &str, path: &str, request: Request, exists: bool) -> Answer {
     let text = collect(request.into_body()).await?;
-    instances.put_template(&name, &params.path, text.into(), true).await?;
+    instances.put_template(name, path, text.into(), exists).await?;
     done()
 }
 
