@@ -103,6 +103,11 @@ impl Attacher {
         seccomp: Option<OwnedFd>,
         gate: Option<BorrowedFd<'_>>,
     ) -> Result<Pending, Error> {
+        // Root of a privileged container may trace any process that it sees, and one that waits has
+        // not taken the policy for system calls upon itself yet.
+        if gate.is_some() && !self.namespaces.contains(ThreadNameSpaceType::USER) {
+            return Err(Error::refused("hold the program", "a privileged container could take it over"));
+        }
         let command = Command::new(spec)?;
         let cwd = CString::new(spec.cwd.as_str())
             .map_err(|error| Error::refused("enter the working directory", error.to_string()))?;

@@ -13,7 +13,9 @@ const SLEEP: &str = "sleep 1000";
 fn the_view_of_a_program() {
     let Some(bed) = Bed::new("the_view_of_a_program") else { return };
     let container = bed.start(&bed.spec(SLEEP), None);
+    // Init is a shell until it has become what it runs.
     let script = "
+        for try in $(seq 200); do grep -q ^sleep /proc/1/cmdline && break; sleep 0.05; done
         echo $(id -u):$(id -g):$(id -G) $(hostname) $(pwd) $(umask); tr '\\0' ' ' < /proc/1/cmdline
         echo; cut -d: -f3 /proc/self/cgroup | sort -u; ls /proc/1/root | tr '\\n' ' '; echo
         grep -E 'Sig(Ign|Blk)|NoNew|CapEff|NSpid' /proc/self/status; cat /proc/self/uid_map; env
@@ -105,6 +107,7 @@ fn programs_that_are_not_there() {
     assert_eq!(ended.shell_status(), 137);
 }
 
+/// Checklist of the runtime, line 6.
 #[test]
 fn a_terminal_of_the_container() {
     let Some(bed) = Bed::new("a_terminal_of_the_container") else { return };
@@ -195,6 +198,34 @@ fn a_held_program_waits_for_its_client_and_is_not_run_without_one() {
     assert_eq!(container.sh("cd /tmp; ls -d *wanted*"), "wanted0\nwanted1000\n");
 }
 
+/// CVE-2016-8649; checklist of the runtime, line 5.
+#[test]
+fn a_held_program_shows_nothing_of_the_host() {
+    let Some(bed) = Bed::new("a_held_program_shows_nothing_of_the_host") else { return };
+    let container = bed.start(&bed.spec(SLEEP), None);
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let mut spec = command(&["true"]);
+    spec.held = true;
+    let (gate, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let attacher = container.attacher();
+    let held = attacher.spawn(&spec, [null.as_fd(); 3], None, Some(gate.as_fd())).unwrap();
+    // It has entered when it runs as the container's root.
+    let looked = container.sh("for try in $(seq 100); do
+             for p in /proc/[0-9]*; do
+                 n=${p#/proc/}; [ $n = 1 ] || [ $n = $$ ] && continue
+                 grep -q '^Uid:.0.0' $p/status 2>/dev/null || continue
+                 echo found
+                 ls $p/fd && echo descriptors; cat $p/maps && echo memory; readlink $p/exe && echo program
+                 ls $p/root/ && echo root; ls $p/cwd/ && echo directory; cat $p/environ && echo environment
+                 exit
+             done
+             sleep 0.1
+         done 2>/dev/null");
+    assert_eq!(looked, "found\n");
+    rustix::io::write(&ours, &[1]).unwrap();
+    assert_eq!(wait(held.finish().unwrap().pidfd.as_fd()), Ok(Ended::Code(0)));
+}
+
 #[test]
 fn in_a_privileged_container_and_one_that_is_gone() {
     let Some(bed) = Bed::new("in_a_privileged_container_and_one_that_is_gone") else { return };
@@ -203,9 +234,12 @@ fn in_a_privileged_container_and_one_that_is_gone() {
     let mut container = bed.start(&spec, None);
     assert_eq!(container.sh("id -u; hostname"), "0\ninside\n");
     let attacher = container.attacher();
+    let (gate, _ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let held = attacher.spawn(&command(&["true"]), [null.as_fd(); 3], None, Some(gate.as_fd()));
+    assert!(held.unwrap_err().to_string().contains("privileged"));
     sys::pidfd::send_signal(container.running.pidfd.as_fd(), 9).unwrap();
     container.wait();
-    let null = std::fs::File::open("/dev/null").unwrap();
     assert!(attacher.exec(&command(&["true"]), [null.as_fd(); 3], None).is_err());
     let running = &container.running;
     assert!(Attacher::start(running.pid, running.pidfd.as_fd(), &running.cgroup).is_err());

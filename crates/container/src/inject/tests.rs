@@ -44,6 +44,7 @@ fn mounts() -> String {
     std::fs::read_to_string("/proc/self/mountinfo").unwrap()
 }
 
+/// Checklist of the runtime, line 8.
 #[test]
 fn a_directory_and_a_file_come_and_go_and_the_host_sees_nothing() {
     let Some(bed) = Bed::new("a_directory_and_a_file_come_and_go_and_the_host_sees_nothing") else {

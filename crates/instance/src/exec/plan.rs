@@ -34,11 +34,15 @@ pub struct ExecPlan {
     size: Option<(u16, u16)>,
 }
 
-/// A program that waits inside the container, one step before it is executed: entering took place
-/// while the client connected. Dropping it ends it unexecuted.
-pub struct Prepared {
-    running: JoinHandle<Result<Running, Error>>,
-    gate: OwnedFd,
+/// A program whose client is about to connect to its streams. Dropping it leaves it unexecuted.
+pub struct Prepared(Stage);
+
+enum Stage {
+    /// It waits inside the container, one step before it is executed: entering took place while the
+    /// client connected.
+    Held { running: JoinHandle<Result<Running, Error>>, gate: OwnedFd },
+    /// Nothing has happened yet.
+    Outside { plan: Box<ExecPlan>, theirs: keeper::Streams, ours: Streams },
 }
 
 impl Prepared {
@@ -47,9 +51,14 @@ impl Prepared {
     /// # Errors
     /// The container could not be entered, or stopped meanwhile.
     pub async fn start(self) -> Result<Running, Error> {
-        // When nobody waits at the other end, the reason comes with the answer.
-        let _ = rustix::io::write(&self.gate, &[1]);
-        self.running.await.map_err(|_| Error::Shutdown)?
+        match self.0 {
+            Stage::Held { running, gate } => {
+                // When nobody waits at the other end, the reason comes with the answer.
+                let _ = rustix::io::write(&gate, &[1]);
+                running.await.map_err(|_| Error::Shutdown)?
+            }
+            Stage::Outside { plan, theirs, ours } => plan.run(theirs, ours, None).await,
+        }
     }
 }
 
@@ -138,9 +147,13 @@ impl ExecPlan {
         } else {
             streams::pipes(owner)?
         };
+        // The keeper refuses to hold a program where the container could take it over.
+        if live.idmap.is_none() {
+            return Ok(Prepared(Stage::Outside { plan: Box::new(self), theirs, ours }));
+        }
         let (held, gate) = streams::gate()?;
         self.spec.held = true;
-        Ok(Prepared { running: tokio::spawn(self.run(theirs, ours, Some(held))), gate })
+        Ok(Prepared(Stage::Held { running: tokio::spawn(self.run(theirs, ours, Some(held))), gate }))
     }
 
     /// Runs it without a client; its output goes to the two files if given, else nowhere.
