@@ -1,0 +1,33 @@
+//! Certificates, and connections to other machines.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`certificate`] | reading certificates; fingerprints |
+//! | [`identity`] | a certificate with its key: made, kept, loaded |
+//! | [`trust`] | which server is the right one: one certificate, or what the system trusts |
+//! | [`server`] | TLS for those who connect to us |
+//! | [`proxy`] | whether a proxy stands between |
+//! | [`dial`] | a byte stream to a URL |
+//! | [`get`] | one `GET`, its redirects followed, its body read piece by piece |
+//!
+//! Servers and clients of ours know each other by the bytes of a certificate, not by an authority; so
+//! nothing but the key's signature in the handshake is checked, and the rest is comparison. One
+//! cryptographic provider (ring) is named everywhere: two in one process would be a panic at run time.
+
+pub mod certificate;
+pub mod dial;
+pub mod get;
+pub mod identity;
+pub mod proxy;
+pub mod server;
+pub mod trust;
+
+mod signature;
+
+pub use certificate::Certificate;
+pub use dial::{Dialer, Stream};
+pub use identity::Identity;
+pub use trust::Trust;
+
+#[cfg(test)]
+mod tests;
