@@ -35,6 +35,7 @@ mod profiles;
 mod proxies;
 mod pylxd;
 mod raw_lxc;
+mod rules;
 mod seccomp;
 mod services;
 mod snapshots;

@@ -1,4 +1,5 @@
-//! Published ways out of containers, tried. `docs/security.md` has the table of them.
+//! Published ways out of containers, tried. `docs/security.md` has the table of them, the rules and
+//! the checklist of the runtime.
 //!
 //! Each is tried by root in an unprivileged container, in a privileged one, and in one that may
 //! nest. Afterwards the host is as it was.

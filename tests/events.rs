@@ -81,6 +81,7 @@ fn monitor_prints_what_happens() {
     );
 }
 
+/// Rule R6.
 #[test]
 fn a_secret_opens_one_stream_once() {
     let d = daemon!();

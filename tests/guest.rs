@@ -53,6 +53,7 @@ fn ok(body: &str) -> (String, String) {
     ("200".to_owned(), body.to_owned())
 }
 
+/// With rule R5: a key that is set and one that is not are refused alike.
 #[test]
 fn a_container_reads_its_own_configuration() {
     needs_curl!();
@@ -83,6 +84,7 @@ fn a_container_reads_its_own_configuration() {
     assert_eq!(ask(&d, "c1", "lxd/1.0/config/user.a"), ok("2"));
 }
 
+/// Rule R6.
 #[test]
 fn only_the_containers_own_root_is_answered() {
     needs_curl!();

@@ -213,6 +213,7 @@ fn a_template_cannot_read_the_hosts_files() {
     }
 }
 
+/// Rule R9.
 #[test]
 fn bombs_are_refused_before_they_fill_memory_or_disk() {
     let d = daemon!(TestDaemon::builder().without_image());

@@ -148,6 +148,7 @@ fn a_tree_of_small_files_is_quick() {
     assert_eq!(std::fs::read_dir(bed.root().join("root")).unwrap().count(), 2000);
 }
 
+/// Checklist of the runtime, line 9.
 #[test]
 fn rubbish_ends_the_connection_not_the_keeper() {
     let Some(bed) = Bed::new("rubbish_ends_the_connection_not_the_keeper") else { return };
