@@ -122,6 +122,7 @@ parts! {
     instance::networks::Networks => host.networks;
     instance::pools::Pools => host.pools;
     instance::server::Server => host.server;
+    instance::settings::Settings => host.settings;
     Operations => operations;
     Hub => events;
     ServerPage => server_page;

@@ -157,8 +157,8 @@ pub enum Error {
     StoredIdmap(#[from] model::idmap::IdmapJsonError),
     #[error(transparent)]
     ServerConfig(#[from] model::config::server::ServerConfigError),
-    #[error("cannot set '{key}': the value {value} is no string")]
-    ServerValue { key: String, value: String },
+    #[error("cannot set '{key}': invalid type {kind}; give the value as a string")]
+    ServerValue { key: String, kind: &'static str },
     #[error("Profile is currently in use: {by} uses {name:?}; take it away from there first")]
     ProfileInUse { name: String, by: String },
     #[error("The default profile cannot be renamed or deleted; its content can be changed")]

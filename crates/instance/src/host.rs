@@ -17,6 +17,7 @@ use crate::pools::Pools;
 use crate::profiles::{Catalog, Profiles};
 use crate::seccomp::Filters;
 use crate::server::Server;
+use crate::settings::Settings;
 use crate::var::Var;
 use api::events::Lifecycle;
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ pub struct Host {
     pub networks: Networks,
     pub pools: Pools,
     pub server: Server,
+    pub settings: Settings,
     store: Store,
 }
 
@@ -77,6 +79,7 @@ impl Host {
         for warning in platform.warnings() {
             tracing::warn!("{warning}");
         }
+        let settings = Settings::open(&store).await?;
         let (keeper, notices) = Keeper::connect_or_spawn(var.root(), &program).await?;
         let forwarder = Forwarder::new(var.root(), &program);
         let registry = Registry::default();
@@ -86,7 +89,7 @@ impl Host {
         let images = Images::open(var.clone(), store.clone(), pools.clone()).await?;
         let catalog = Catalog::open(&store).await?;
         let apparmor = Apparmor::open(var.clone()).await?;
-        let server = Server::open(store.clone(), platform.clone(), pools.clone(), apparmor.clone()).await?;
+        let server = Server::new(store.clone(), platform.clone(), pools.clone(), apparmor.clone(), settings.clone());
         let context = Arc::new(Context {
             var,
             store: store.clone(),
@@ -116,7 +119,7 @@ impl Host {
         // Before the first request: a container that is started needs its bridge.
         networks.bring_up().await;
         let profiles = Profiles::new(store.clone(), catalog, instances.clone());
-        Ok(Self { instances, profiles, images, networks, pools, server, store })
+        Ok(Self { instances, profiles, images, networks, pools, server, settings, store })
     }
 
     /// Starts what should run, after a boot of the host. Called once, after the socket listens.

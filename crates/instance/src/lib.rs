@@ -32,6 +32,7 @@ pub mod networks;
 pub mod pools;
 pub mod profiles;
 pub mod server;
+pub mod settings;
 
 pub use error::{Error, Kind};
 pub use forwarder::ForwardError;

@@ -4,12 +4,15 @@ use crate::Error;
 use crate::apparmor::Apparmor;
 use crate::platform::Platform;
 use crate::pools::Pools;
+use crate::settings::Settings;
 use api::Config;
 use api::server::{Environment, ServerPut};
 use model::config::server::{find, validate};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use store::Store;
+use tokio::sync::OwnedMutexGuard;
+use transport::proxy::Proxies;
 
 /// Configuration and environment. Cheap to clone.
 #[derive(Clone)]
@@ -18,37 +21,42 @@ pub struct Server {
     platform: Platform,
     pools: Pools,
     apparmor: Apparmor,
-    config: Arc<RwLock<Config>>,
+    settings: Settings,
+    /// Changes come one after the other: each starts from what the last one left.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Server {
-    pub(crate) async fn open(
+    pub(crate) fn new(
         store: Store,
         platform: Platform,
         pools: Pools,
         apparmor: Apparmor,
-    ) -> Result<Self, Error> {
-        let config = store.read(store::server_config::get).await?;
-        Ok(Self { store, platform, pools, apparmor, config: Arc::new(RwLock::new(config)) })
+        settings: Settings,
+    ) -> Self {
+        Self { store, platform, pools, apparmor, settings, turn: Arc::default() }
     }
 
-    fn stored(&self) -> Config {
-        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Typed values of the configuration.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The proxies to download through.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        self.settings.proxies()
     }
 
     /// Keys that are set, as clients see them: hidden ones read `true`.
     #[must_use]
     pub fn config(&self) -> BTreeMap<String, serde_json::Value> {
-        let shown = |key: &str, value: String| {
+        let shown = |key: &str, value: &str| -> serde_json::Value {
             if find(key).is_some_and(|row| row.hidden) { true.into() } else { value.into() }
         };
-        self.stored()
-            .into_iter()
-            .map(|(key, value)| {
-                let value = shown(&key, value);
-                (key, value)
-            })
-            .collect()
+        let all = self.settings.all();
+        all.iter().map(|(key, value)| (key.clone(), shown(key, value))).collect()
     }
 
     /// What the server is and runs on; the daemon adds addresses, version and certificate.
@@ -81,42 +89,69 @@ impl Server {
         }
     }
 
-    /// Sets keys: all of them (`replace`), or the given ones.
+    /// Begins to set keys: all of them (`replace`), or the given ones. Nothing is changed before
+    /// [`Change::keep`]; other changes wait until then.
     ///
     /// # Errors
-    /// Unknown keys and bad values; nothing is changed then.
-    pub async fn update(&self, put: ServerPut, replace: bool) -> Result<(), Error> {
-        let old = self.stored();
-        let mut config = if replace { Config::new() } else { old.clone() };
+    /// Unknown keys and bad values.
+    pub async fn change(&self, put: ServerPut, replace: bool) -> Result<Change, Error> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let old = self.settings.all();
+        let mut new = if replace { Config::new() } else { Config::clone(&old) };
         for (key, value) in put.config {
             match value {
-                serde_json::Value::String(text) => drop(config.insert(key, text)),
-                serde_json::Value::Null => drop(config.remove(&key)),
+                serde_json::Value::String(text) => drop(new.insert(key, text)),
+                serde_json::Value::Null => drop(new.remove(&key)),
                 // What a client reads of a hidden key comes back as it was shown.
                 serde_json::Value::Bool(true) if find(&key).is_some_and(|row| row.hidden) => {
                     if let Some(kept) = old.get(&key) {
-                        config.insert(key, kept.clone());
+                        new.insert(key, kept.clone());
                     }
                 }
-                other => return Err(Error::ServerValue { key, value: other.to_string() }),
+                other => return Err(Error::ServerValue { key, kind: kind(&other) }),
             }
         }
-        config.retain(|_, value| !value.is_empty());
-        validate(&config)?;
-        if let Some(key) = config.keys().find(|key| {
-            config.get(*key) != old.get(*key)
-                && find(key).is_none_or(|row| !row.applied)
-                && !key.starts_with("user.")
-        }) {
-            return Err(Error::Unsupported {
-                subject: format!("The server key {key}"),
-                feature: "what this key controls",
-                hint: "leave it unset",
-            });
-        }
-        let stored = config.clone();
-        self.store.write(move |tx| store::server_config::replace(tx, &stored)).await?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        new.retain(|_, value| !value.is_empty());
+        validate(&new)?;
+        Ok(Change { server: self.clone(), old, new, _turn: turn })
+    }
+}
+
+fn kind(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "bool",
+        serde_json::Value::Number(_) => "number",
+        serde_json::Value::String(_) => "string",
+        serde_json::Value::Array(_) => "list",
+        serde_json::Value::Object(_) => "map",
+    }
+}
+
+/// A change that is good, but not made yet.
+pub struct Change {
+    server: Server,
+    old: Arc<Config>,
+    new: Config,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Change {
+    /// What a key will be, if it is to change; empty for unset.
+    #[must_use]
+    pub fn of(&self, key: &str) -> Option<&str> {
+        let (old, new) = (self.old.get(key), self.new.get(key));
+        (old != new).then(|| new.map_or("", String::as_str))
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// It cannot be stored; nothing is changed then.
+    pub async fn keep(self) -> Result<(), Error> {
+        let stored = self.new.clone();
+        self.server.store.write(move |tx| store::server_config::replace(tx, &stored)).await?;
+        self.server.settings.replace(self.new);
         Ok(())
     }
 }

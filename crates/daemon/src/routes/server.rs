@@ -99,7 +99,8 @@ async fn update(
     if expected.is_given() {
         expected.check(&Etag::of(&server.config())?)?;
     }
-    let result = server.update(put, replace).await;
+    let change = server.change(put, replace).await?;
+    let result = change.keep().await;
     page.changed();
     result?;
     done()

@@ -54,6 +54,8 @@ pub enum Grammar {
     Interface,
     /// `host:port`, `host`, `[v6]:port` or `:port`.
     Address,
+    /// A program that compresses, with arguments.
+    Compressor,
     /// A number of seconds above 4.
     AboveFour,
     /// Times as in `crontab(5)`, or words such as `@daily`.
@@ -131,6 +133,7 @@ impl Grammar {
             Self::Mac => is_mac(value),
             Self::Interface => is_interface(value),
             Self::Address => is_address(value),
+            Self::Compressor => is_compressor(value),
             Self::AboveFour => value.parse::<i64>().is_ok_and(|n| n > 4),
         }
     }
@@ -172,6 +175,7 @@ impl Grammar {
             Self::Mac => "an Ethernet address such as 00:16:3e:01:02:03".into(),
             Self::Interface => INTERFACE.into(),
             Self::Address => "an address such as 10.0.0.1:8443, [::]:8443, :8443 or a host name".into(),
+            Self::Compressor => format!("one of {}, perhaps with options such as gzip -9", COMPRESSORS.join(", ")),
             Self::AboveFour => "a whole number above 4".into(),
             Self::Schedule => "times such as \"0 6 * * 1-5\" or @daily, several between commas".into(),
             Self::SnapshotPattern => {
@@ -206,6 +210,26 @@ pub(crate) fn is_interface(value: &str) -> bool {
         && value != ".."
         && !value.starts_with('-')
         && !value.chars().any(|c| matches!(c, '/' | ':') || c.is_whitespace() || c.is_control())
+}
+
+/// Programs that may compress; their options can name no files.
+const COMPRESSORS: &[&str] = &[
+    "none", "gzip", "pigz", "bzip2", "pbzip2", "xz", "pixz", "lzma", "lzip", "lzop", "lz4", "zstd",
+];
+
+fn is_compressor(value: &str) -> bool {
+    let mut words = value.split_ascii_whitespace();
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let option = |word: &str| match (word.strip_prefix("--"), word.strip_prefix('-')) {
+        (Some(long), _) => {
+            let (name, number) = long.split_once('=').unwrap_or((long, ""));
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && digits(number)
+        }
+        // A level, threads such as -T0 and -p4, and xz's -e.
+        (None, Some(short)) => short == "e" || (!short.is_empty() && digits(short.trim_start_matches(['T', 'p']))),
+        (None, None) => false,
+    };
+    words.next().is_some_and(|program| COMPRESSORS.contains(&program)) && words.all(option)
 }
 
 fn is_address(value: &str) -> bool {

@@ -44,15 +44,17 @@ fn more(others: &usize) -> String {
 
 use Grammar as G;
 
+/// A key that takes effect as soon as it is set.
+const fn live(name: &'static str, grammar: Grammar, default: &'static str, doc: &'static str) -> ServerKey {
+    ServerKey { name, grammar, default, hidden: false, applied: true, doc }
+}
+
 /// A key that this version keeps but does not act on.
 const fn kept(name: &'static str, grammar: Grammar, default: &'static str, doc: &'static str) -> ServerKey {
     ServerKey { name, grammar, default, hidden: false, applied: false, doc }
 }
 
 const DEPRECATED: Grammar = G::OnlyEmpty("deprecated: use storage pool configuration");
-const COMPRESSORS: Grammar = G::OneOf(&[
-    "none", "gzip", "pigz", "bzip2", "pbzip2", "xz", "pixz", "lzma", "lzip", "lzop", "lz4", "zstd",
-]);
 
 const fn deprecated(name: &'static str) -> ServerKey {
     kept(name, DEPRECATED, "", "Deprecated: use storage pool configuration")
@@ -61,15 +63,16 @@ const fn deprecated(name: &'static str) -> ServerKey {
 /// Every key of the server.
 #[rustfmt::skip]
 pub const KEYS: &[ServerKey] = &[
-    kept("core.https_address", G::Address, "", "Where to listen for clients of the network"),
-    kept("core.https_allowed_credentials", G::Bool, "", "Access-Control-Allow-Credentials of answers"),
-    kept("core.https_allowed_headers", G::Text, "", "Access-Control-Allow-Headers of answers"),
-    kept("core.https_allowed_methods", G::Text, "", "Access-Control-Allow-Methods of answers"),
-    kept("core.https_allowed_origin", G::Text, "", "Access-Control-Allow-Origin of answers"),
+    live("core.https_address", G::Address, "", "Where to listen for clients of the network"),
+    live("core.https_allowed_credentials", G::Bool, "", "Access-Control-Allow-Credentials of answers"),
+    live("core.https_allowed_headers", G::Text, "", "Access-Control-Allow-Headers of answers"),
+    live("core.https_allowed_methods", G::Text, "", "Access-Control-Allow-Methods of answers"),
+    live("core.https_allowed_origin", G::Text, "", "Access-Control-Allow-Origin of answers"),
+    kept("core.debug_address", G::Address, "", "Where to listen for debuggers"),
     kept("core.macaroon.endpoint", G::Text, "", "Address of an external authentication server"),
-    kept("core.proxy_http", G::Text, "", "Proxy for downloads over http"),
-    kept("core.proxy_https", G::Text, "", "Proxy for downloads over https"),
-    kept("core.proxy_ignore_hosts", G::Text, "", "Hosts that are reached without the proxy"),
+    live("core.proxy_http", G::Text, "", "Proxy for downloads over http"),
+    live("core.proxy_https", G::Text, "", "Proxy for downloads over https"),
+    live("core.proxy_ignore_hosts", G::Text, "", "Hosts that are reached without the proxy"),
     // Kept as text it would be readable by whoever reads the database.
     ServerKey {
         name: "core.trust_password",
@@ -79,14 +82,19 @@ pub const KEYS: &[ServerKey] = &[
         applied: false,
         doc: "Password with which clients of the network make themselves trusted",
     },
+    kept("backups.compression_algorithm", G::Compressor, "gzip", "How backups are compressed"),
+    kept("cluster.https_address", G::Address, "", "Where to listen for other members of a cluster"),
     kept("cluster.offline_threshold", G::AboveFour, "20", "Seconds of silence after which a member counts as offline"),
-    kept("images.auto_update_cached", G::Bool, "true", "Keep images up to date that were downloaded to make a container"),
-    kept("images.auto_update_interval", G::Int, "6", "Hours between looking for newer images; 0: never"),
-    kept("images.compression_algorithm", COMPRESSORS, "gzip", "How new images are compressed"),
-    kept("images.remote_cache_expiry", G::Int, "10", "Days after which unused cached images are removed; 0: never"),
+    live("images.auto_update_cached", G::Bool, "true", "Keep images up to date that were downloaded to make a container"),
+    live("images.auto_update_interval", G::Int, "6", "Hours between looking for newer images; 0: never"),
+    live("images.compression_algorithm", G::Compressor, "gzip", "How new images are compressed"),
+    kept("images.default_architecture", G::Text, "", "Architecture of images where none is asked for"),
+    live("images.remote_cache_expiry", G::Int, "10", "Days after which unused cached images are removed; 0: never"),
     kept("maas.api.key", G::Text, "", "Key for the MAAS server"),
     kept("maas.api.url", G::Text, "", "Address of the MAAS server"),
     kept("maas.machine", G::Text, "", "This machine's name in MAAS"),
+    kept("storage.backups_volume", G::Text, "", "Volume to store backups on, as POOL/VOLUME"),
+    kept("storage.images_volume", G::Text, "", "Volume to store images on, as POOL/VOLUME"),
     deprecated("storage.lvm_fstype"),
     deprecated("storage.lvm_mount_options"),
     deprecated("storage.lvm_thinpool_name"),
