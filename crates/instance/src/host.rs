@@ -89,7 +89,8 @@ impl Host {
         let images = Images::open(var.clone(), store.clone(), pools.clone()).await?;
         let catalog = Catalog::open(&store).await?;
         let apparmor = Apparmor::open(var.clone()).await?;
-        let server = Server::new(store.clone(), platform.clone(), pools.clone(), apparmor.clone(), settings.clone());
+        let server =
+            Server::new(store.clone(), platform.clone(), pools.clone(), apparmor.clone(), settings.clone());
         let context = Arc::new(Context {
             var,
             store: store.clone(),

@@ -175,7 +175,9 @@ impl Grammar {
             Self::Mac => "an Ethernet address such as 00:16:3e:01:02:03".into(),
             Self::Interface => INTERFACE.into(),
             Self::Address => "an address such as 10.0.0.1:8443, [::]:8443, :8443 or a host name".into(),
-            Self::Compressor => format!("one of {}, perhaps with options such as gzip -9", COMPRESSORS.join(", ")),
+            Self::Compressor => {
+                format!("one of {}, perhaps with options such as gzip -9", COMPRESSORS.join(", "))
+            }
             Self::AboveFour => "a whole number above 4".into(),
             Self::Schedule => "times such as \"0 6 * * 1-5\" or @daily, several between commas".into(),
             Self::SnapshotPattern => {
@@ -213,9 +215,8 @@ pub(crate) fn is_interface(value: &str) -> bool {
 }
 
 /// Programs that may compress; their options can name no files.
-const COMPRESSORS: &[&str] = &[
-    "none", "gzip", "pigz", "bzip2", "pbzip2", "xz", "pixz", "lzma", "lzip", "lzop", "lz4", "zstd",
-];
+const COMPRESSORS: &[&str] =
+    &["none", "gzip", "pigz", "bzip2", "pbzip2", "xz", "pixz", "lzma", "lzip", "lzop", "lz4", "zstd"];
 
 fn is_compressor(value: &str) -> bool {
     let mut words = value.split_ascii_whitespace();
@@ -226,7 +227,9 @@ fn is_compressor(value: &str) -> bool {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && digits(number)
         }
         // A level, threads such as -T0 and -p4, and xz's -e.
-        (None, Some(short)) => short == "e" || (!short.is_empty() && digits(short.trim_start_matches(['T', 'p']))),
+        (None, Some(short)) => {
+            short == "e" || (!short.is_empty() && digits(short.trim_start_matches(['T', 'p'])))
+        }
         (None, None) => false,
     };
     words.next().is_some_and(|program| COMPRESSORS.contains(&program)) && words.all(option)

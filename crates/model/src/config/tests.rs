@@ -219,8 +219,13 @@ fn server_errors_are_summed_up() {
     for algorithm in ["none", "xz", "gzip -9", "zstd --long=27 -T0", "xz -9 -e"] {
         assert_eq!(check(&[("images.compression_algorithm", algorithm)]), "fine");
     }
-    for algorithm in ["sh", "gzip file", "/bin/gzip", "tar -f/x", "gzip -S/x", "-9", "xz --files=x", "zstd -oX"] {
-        assert!(check(&[("images.compression_algorithm", algorithm)]).starts_with("cannot set"), "{algorithm}");
+    for algorithm in
+        ["sh", "gzip file", "/bin/gzip", "tar -f/x", "gzip -S/x", "-9", "xz --files=x", "zstd -oX"]
+    {
+        assert!(
+            check(&[("images.compression_algorithm", algorithm)]).starts_with("cannot set"),
+            "{algorithm}"
+        );
     }
     assert_eq!(server::value(&Config::new(), "images.compression_algorithm"), Some("gzip"));
     assert_eq!(server::value(&Config::new(), "core.https_address"), None);
