@@ -23,9 +23,15 @@ pub(crate) struct Version {
 #[serde(rename_all = "lowercase")]
 enum Line {
     /// Comes first.
-    Server { server: String, index: Version },
+    Server {
+        server: String,
+        index: Version,
+    },
     /// A list of products.
-    List { path: String, version: Version },
+    List {
+        path: String,
+        version: Version,
+    },
     Image(Box<Entry>),
 }
 
@@ -167,6 +173,9 @@ mod tests {
         std::fs::write(cache.path(), "{\"torn").unwrap();
         assert_eq!(cache.head(), None);
         assert!(cache.entries(|_| true).is_err());
-        assert_ne!(Cache::new(dir.path(), "https://a-b").path(), Cache::new(dir.path(), "https://a/b").path());
+        assert_ne!(
+            Cache::new(dir.path(), "https://a-b").path(),
+            Cache::new(dir.path(), "https://a/b").path()
+        );
     }
 }

@@ -169,7 +169,8 @@ mod tests {
 
     fn entry(digit: &str, release: &str, arch: &str, serial: &str) -> Entry {
         let names = vec![release[..1].to_owned(), release.to_owned()];
-        let file = File { kind: FileKind::Unified, path: "a/b.tar.gz".to_owned(), sha256: String::new(), size: 3 };
+        let file =
+            File { kind: FileKind::Unified, path: "a/b.tar.gz".to_owned(), sha256: String::new(), size: 3 };
         Entry {
             fingerprint: model::Fingerprint::parse(&digit.repeat(64)).unwrap(),
             names,

@@ -231,7 +231,8 @@ mod tests {
     #[test]
     fn which_files_are_taken() {
         let meta = |extra: serde_json::Value| {
-            let mut item = serde_json::json!({"ftype": "lxd.tar.xz", "path": "l", "sha256": hash("1"), "size": 1});
+            let mut item =
+                serde_json::json!({"ftype": "lxd.tar.xz", "path": "l", "sha256": hash("1"), "size": 1});
             item.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
             item
         };
@@ -241,7 +242,9 @@ mod tests {
             serde_json::json!({"ftype": "lxd_combined.tar.gz", "path": "c", "sha256": hash("4"), "size": 4});
         let disk = serde_json::json!({"ftype": "disk-kvm.img", "path": "d", "sha256": hash("5"), "size": 5});
         let one = |items: serde_json::Value| {
-            entries(&items).first().map(|e| (e.fingerprint.to_string()[..1].to_owned(), e.files.last().unwrap().size))
+            entries(&items)
+                .first()
+                .map(|e| (e.fingerprint.to_string()[..1].to_owned(), e.files.last().unwrap().size))
         };
         let combined = meta(serde_json::json!({"combined_sha256": hash("a")}));
         let xz = meta(serde_json::json!({"combined_rootxz_sha256": hash("c")}));
@@ -253,7 +256,8 @@ mod tests {
         assert_eq!(one(serde_json::json!({"2": root, "3": squash, "x": 7})), None);
         let broken = meta(serde_json::json!({"combined_sha256": "../../etc"}));
         assert_eq!(one(serde_json::json!({"1": broken, "2": root})), None);
-        let escaping = serde_json::json!({"ftype": "squashfs", "path": "../s", "sha256": hash("3"), "size": 3});
+        let escaping =
+            serde_json::json!({"ftype": "squashfs", "path": "../s", "sha256": hash("3"), "size": 3});
         assert_eq!(one(serde_json::json!({"1": combined, "3": escaping})), None);
     }
 
