@@ -57,6 +57,11 @@ impl Host {
         sys::mallopt::few_arenas();
     }
 
+    /// Gives memory that is free back to the kernel. Blocks for less than a millisecond or so.
+    pub fn give_back_memory() {
+        sys::mallopt::give_back();
+    }
+
     /// Opens the database, repairs what an interrupted daemon left, finds running containers.
     /// What happens to containers is told to `lifecycle`; their `/dev/lxd` come out of `doors`.
     ///

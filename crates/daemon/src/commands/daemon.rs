@@ -3,7 +3,7 @@
 use crate::app::{App, Ending, Life};
 use crate::args::Daemon;
 use crate::events::Hub;
-use crate::listen::{Listener, OwnedSocket, bind, inherited, lock, notify, serve};
+use crate::listen::{Listener, OwnedSocket, Tidy, bind, inherited, lock, notify, serve};
 use crate::logging::{self, Detail};
 use crate::operations::Operations;
 use crate::paths::{self, Paths};
@@ -87,7 +87,7 @@ async fn live(options: Options, listener: UnixListener, hub: Hub) -> anyhow::Res
     let operations = Operations::new(hub.clone());
     let app = App::new(host.clone(), operations.clone(), hub, life.clone());
     let gate = Gate::new(router(app), life.clone());
-    tokio::spawn(async move { match serve(listener, gate).await {} });
+    tokio::spawn(async move { match serve(listener, gate, Tidy::start()).await {} });
     notify("READY=1");
     tracing::info!(version = crate::VERSION, "LXD is ready for requests");
     let up = tokio::spawn({

@@ -1,6 +1,6 @@
 //! The loop that accepts connections, and HTTP on each of them.
 
-use super::Caller;
+use super::{Caller, Tidy};
 use crate::routes::Gate;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -34,12 +34,12 @@ impl Listener {
 }
 
 /// Accepts connections and serves each in a task of its own, for ever.
-pub(crate) async fn serve(listener: Listener, gate: Gate) -> Infallible {
+pub(crate) async fn serve(listener: Listener, gate: Gate, tidy: Tidy) -> Infallible {
     loop {
         match listener.accept().await {
             Ok((stream, caller)) => {
                 tracing::debug!(?caller, "connection");
-                tokio::spawn(converse(stream, caller, gate.clone()));
+                tokio::spawn(converse(stream, caller, gate.clone(), tidy.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -49,7 +49,7 @@ pub(crate) async fn serve(listener: Listener, gate: Gate) -> Infallible {
     }
 }
 
-async fn converse(stream: UnixStream, caller: Caller, gate: Gate) {
+async fn converse(stream: UnixStream, caller: Caller, gate: Gate, tidy: Tidy) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let gate = gate.clone();
         async move {
@@ -64,4 +64,5 @@ async fn converse(stream: UnixStream, caller: Caller, gate: Gate) {
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         tracing::debug!(%error, "a connection ended");
     }
+    tidy.soon();
 }
