@@ -1,6 +1,6 @@
 //! One operation: its object as clients see it, which changes in one place.
 
-use super::{Resources, Seats};
+use super::{Resources, Seats, Token};
 use crate::events::Hub;
 use api::{StatusCode, Time};
 use serde_json::{Map, Value};
@@ -19,13 +19,33 @@ pub(crate) enum CancelError {
     NotCancellable,
 }
 
+/// What an operation holds for clients to take.
+pub(crate) enum Holding {
+    /// Nothing: it works by itself.
+    Nothing,
+    /// Streams, each for one secret.
+    Streams(Seats),
+    /// A secret that lets its bearer in.
+    Token(Token),
+}
+
+impl Holding {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Nothing => "task",
+            Self::Streams(_) => "websocket",
+            Self::Token(_) => "token",
+        }
+    }
+}
+
 /// One operation.
 pub(crate) struct Operation {
     id: String,
     object: watch::Sender<Arc<api::operations::Operation>>,
     hub: Hub,
     cancel: CancellationToken,
-    seats: Option<Seats>,
+    holding: Holding,
 }
 
 impl Operation {
@@ -35,13 +55,13 @@ impl Operation {
         description: &str,
         resources: Resources,
         may_cancel: bool,
-        seats: Option<Seats>,
+        holding: Holding,
     ) -> Self {
         let id = uuid::Uuid::new_v4().to_string();
         let now = Time::now();
         let object = api::operations::Operation {
             id: id.clone(),
-            class: if seats.is_some() { "websocket" } else { "task" }.to_owned(),
+            class: holding.class().to_owned(),
             description: description.to_owned(),
             created_at: now,
             updated_at: now,
@@ -55,7 +75,7 @@ impl Operation {
         };
         hub.operation(&object);
         let object = watch::Sender::new(Arc::new(object));
-        Self { id, object, hub, cancel: CancellationToken::new(), seats }
+        Self { id, object, hub, cancel: CancellationToken::new(), holding }
     }
 
     /// Its id.
@@ -73,18 +93,32 @@ impl Operation {
         self.object.borrow().clone()
     }
 
-    /// As the client that asked for it sees it: with the secrets of its streams.
+    /// As the client that asked for it sees it: with its secrets.
     pub(crate) fn view_of_creator(&self) -> Arc<api::operations::Operation> {
         let mut object = self.view();
-        if let Some(seats) = &self.seats {
-            Arc::make_mut(&mut object).metadata = Some(seats.reveal());
-        }
+        let secrets = match &self.holding {
+            Holding::Nothing => return object,
+            Holding::Streams(seats) => seats.reveal(),
+            Holding::Token(token) => token.reveal(),
+        };
+        Arc::make_mut(&mut object).metadata = Some(secrets);
         object
     }
 
     /// The streams that clients can take.
     pub(crate) fn seats(&self) -> Option<&Seats> {
-        self.seats.as_ref()
+        match &self.holding {
+            Holding::Streams(seats) => Some(seats),
+            _ => None,
+        }
+    }
+
+    /// The secret that lets its bearer in.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        match &self.holding {
+            Holding::Token(token) => Some(token),
+            _ => None,
+        }
     }
 
     /// Work has begun.

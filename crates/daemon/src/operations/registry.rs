@@ -1,7 +1,9 @@
 //! All operations, and the tasks that run them.
 
-use super::{Operation, Resources, Seats, Sockets};
+use super::operation::Holding;
+use super::{Operation, Resources, Seats, Sockets, Token};
 use crate::events::Hub;
+use api::StatusCode;
 use futures_util::FutureExt as _;
 use instance::Progress;
 use serde_json::{Map, Value};
@@ -14,6 +16,8 @@ use tokio_util::task::TaskTracker;
 
 /// How long an operation can be asked about after its end.
 const RETENTION: Duration = Duration::from_secs(5);
+/// How long a token waits for its bearer.
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an operation says about itself before it runs.
 pub(crate) struct Task {
@@ -80,8 +84,13 @@ impl Operations {
         E: std::error::Error + Send + 'static,
         W: Future<Output = Result<Option<Map<String, Value>>, E>> + Send + 'static,
     {
-        let operation =
-            Operation::new(self.0.hub.clone(), task.description, task.resources, task.may_cancel, None);
+        let operation = Operation::new(
+            self.0.hub.clone(),
+            task.description,
+            task.resources,
+            task.may_cancel,
+            Holding::Nothing,
+        );
         // A reporter belongs to one request, which makes one operation.
         let operation = Arc::clone(reporter.0.get_or_init(|| Arc::new(operation)));
         let work = work(&operation);
@@ -109,10 +118,53 @@ impl Operations {
             task.description,
             task.resources,
             task.may_cancel,
-            Some(seats),
+            Holding::Streams(seats),
         ));
         self.spawn(&operation, work(sockets), false);
         Ok(operation)
+    }
+
+    /// Makes a secret that lets its bearer in once, until then or until it is cancelled or too old.
+    /// Its creator is told `details` and the `secret`.
+    ///
+    /// # Errors
+    /// There is no randomness for the secret.
+    pub(crate) fn issue(
+        &self,
+        description: &'static str,
+        resources: Resources,
+        details: Map<String, Value>,
+    ) -> std::io::Result<Arc<Operation>> {
+        let holding = Holding::Token(Token::new(details)?);
+        let operation = Arc::new(Operation::new(self.0.hub.clone(), description, resources, true, holding));
+        let work = async {
+            tokio::time::sleep(TOKEN_LIFE).await;
+            Ok::<_, std::convert::Infallible>(None)
+        };
+        self.spawn(&operation, work, false);
+        Ok(operation)
+    }
+
+    /// Takes the token that a secret opens, among those that are about the right thing. It ends; for a
+    /// few seconds the same secret is still good.
+    pub(crate) fn redeem(
+        &self,
+        secret: &str,
+        about: impl Fn(&api::operations::Operation) -> bool,
+    ) -> Option<Arc<Operation>> {
+        let tokens: Vec<_> =
+            self.all().values().filter(|operation| operation.token().is_some()).cloned().collect();
+        // All are compared, so that the time does not tell which one it was.
+        let found = tokens.into_iter().fold(None, |found, operation| {
+            if operation.token().is_some_and(|token| token.is(secret)) { Some(operation) } else { found }
+        })?;
+        let object = found.view();
+        let good = about(&object) && found.token()?.take(object.status_code != StatusCode::Running);
+        if good {
+            // It is cancelled already when it is used for the second time.
+            let _ = found.cancel();
+        }
+        good.then_some(found)
     }
 
     fn spawn<E: std::error::Error + Send + 'static>(

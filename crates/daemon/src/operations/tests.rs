@@ -140,3 +140,46 @@ async fn each_stream_is_taken_once_by_who_knows_its_secret() {
     assert!(seat.send(Connection::unix(mine, &[])).is_ok());
     assert_eq!(operation.wait().await.metadata, Some(metadata("connections", json!(1))));
 }
+
+#[tokio::test]
+async fn a_token_opens_its_own_door_and_ends() {
+    let operations = Operations::new(Hub::new());
+    let operation = operations.issue("Image download token", image("abc"), metadata("a", "b")).unwrap();
+    let told = operation.view_of_creator();
+    assert_eq!((told.class.as_str(), &told.metadata.as_ref().unwrap()["a"]), ("token", &json!("b")));
+    assert_eq!(operation.view().metadata, None, "others do not see the secret");
+    let secret = told.metadata.as_ref().unwrap()["secret"].as_str().unwrap().to_owned();
+    let about =
+        |name: &'static str| move |object: &api::operations::Operation| object.resources == image(name);
+    assert!(operations.redeem("", about("abc")).is_none());
+    assert!(operations.redeem(&"0".repeat(64), about("abc")).is_none());
+    assert!(operations.redeem(&secret, about("other")).is_none());
+    assert_eq!(operation.view().status_code, StatusCode::Running, "wrong tries do not use it up");
+    // Looking at the image, and fetching it.
+    assert!(operations.redeem(&secret, about("abc")).is_some());
+    assert_eq!(operation.wait().await.status_code, StatusCode::Cancelled);
+    assert!(operations.redeem(&secret, about("abc")).is_some());
+}
+
+#[tokio::test]
+async fn a_token_is_forgotten_after_its_use_and_worth_nothing_when_cancelled() {
+    let operations = Operations::new(Hub::new());
+    let issue = || {
+        let operation = operations.issue("Image download token", image("abc"), Map::new()).unwrap();
+        let metadata = operation.view_of_creator().metadata.clone().unwrap();
+        (operation, metadata["secret"].as_str().unwrap().to_owned())
+    };
+    let (used, secret) = issue();
+    assert!(operations.redeem(&secret, |_| true).is_some());
+    used.wait().await;
+    while operations.get(used.id()).is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(operations.redeem(&secret, |_| true).is_none());
+
+    let (cancelled, secret) = issue();
+    cancelled.cancel().unwrap();
+    assert!(operations.redeem(&secret, |_| true).is_none());
+    cancelled.wait().await;
+    assert!(operations.redeem(&secret, |_| true).is_none());
+}

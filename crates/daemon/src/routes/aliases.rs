@@ -1,6 +1,7 @@
 //! `/1.0/images/aliases`: names of images. A name may have slashes.
 
-use super::lists::{ListParams, answer};
+use super::audience::Audience;
+use super::lists::{ListParams, answer, keep};
 use crate::wire::{
     Answer, Etag, IfMatch, Json, Params, Path, Refusal, created, done, sync_bytes, sync_tagged,
 };
@@ -36,8 +37,14 @@ fn check(images: &Images, name: &str, expected: &IfMatch) -> Result<(), Refusal>
 }
 
 /// `GET` of the list.
-pub(crate) async fn list(State(images): State<Images>, Params(params): Params<ListParams>) -> Answer {
-    answer(params.recursion, &images.aliases(), |alias| url(&alias.name))
+pub(crate) async fn list(
+    State(images): State<Images>,
+    Audience(scope): Audience,
+    Params(params): Params<ListParams>,
+) -> Answer {
+    let mut list = images.aliases_in(scope);
+    keep(&params.filter, &mut list)?;
+    answer(params.recursion, &list, |alias| url(&alias.name))
 }
 
 /// `POST` to the list: create.
@@ -48,8 +55,12 @@ pub(crate) async fn create(State(images): State<Images>, Json(entry): Json<Alias
 }
 
 /// `GET` of one.
-pub(crate) async fn get(State(images): State<Images>, Path(name): Path<String>) -> Answer {
-    let alias = images.alias(&name)?;
+pub(crate) async fn get(
+    State(images): State<Images>,
+    Audience(scope): Audience,
+    Path(name): Path<String>,
+) -> Answer {
+    let alias = images.alias_in(&name, scope)?;
     sync_tagged(sync_bytes(&alias)?, &Etag::of(&alias)?)
 }
 

@@ -1,6 +1,8 @@
 //! `/1.0/images/<fp>/export`: an image goes out as it came in.
 
-use crate::wire::{Answer, Content, Path, Refusal, Segment};
+use super::audience::{Audience, SecretParam};
+use crate::operations::Operations;
+use crate::wire::{Answer, Content, Params, Path, Refusal, Segment};
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
@@ -8,7 +10,14 @@ use http::{HeaderValue, header};
 use instance::images::{Export, ExportFile, Images};
 
 /// `GET …/export`.
-pub(crate) async fn get(State(images): State<Images>, Path(fingerprint): Path<String>) -> Answer {
+pub(crate) async fn get(
+    State(images): State<Images>,
+    State(operations): State<Operations>,
+    audience: Audience,
+    Path(fingerprint): Path<String>,
+    Params(secret): Params<SecretParam>,
+) -> Answer {
+    let fingerprint = audience.image(&images, &operations, &fingerprint, &secret)?.fingerprint;
     let Export { metadata, rootfs } = images.export(&fingerprint).await?;
     let (content_type, disposition, segments) = match rootfs {
         None => {

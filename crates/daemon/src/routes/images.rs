@@ -1,5 +1,6 @@
 //! `/1.0/images`: list, look at, change and delete images.
 
+use super::audience::{Audience, SecretParam};
 use super::lists::{ListParams, answer, keep};
 use crate::operations::{Operations, Task, image};
 use crate::wire::{
@@ -21,16 +22,37 @@ fn check(images: &Images, fingerprint: &str, expected: &IfMatch) -> Result<(), R
 }
 
 /// `GET` of the list.
-pub(crate) async fn list(State(images): State<Images>, Params(params): Params<ListParams>) -> Answer {
-    let mut list = images.list();
+pub(crate) async fn list(
+    State(images): State<Images>,
+    Audience(scope): Audience,
+    Params(params): Params<ListParams>,
+) -> Answer {
+    let mut list = images.list_in(scope);
     keep(&params.filter, &mut list)?;
     answer(params.recursion, &list, |image| format!("/1.0/images/{}", image.fingerprint))
 }
 
 /// `GET` of one.
-pub(crate) async fn get(State(images): State<Images>, Path(fingerprint): Path<String>) -> Answer {
-    let image = images.get(&fingerprint)?;
+pub(crate) async fn get(
+    State(images): State<Images>,
+    State(operations): State<Operations>,
+    audience: Audience,
+    Path(fingerprint): Path<String>,
+    Params(secret): Params<SecretParam>,
+) -> Answer {
+    let image = audience.image(&images, &operations, &fingerprint, &secret)?;
     sync_tagged(sync_bytes(&image)?, &tag(&image)?)
+}
+
+/// `POST …/secret`: let the bearer of a secret fetch a private image once.
+pub(crate) async fn secret(
+    State(images): State<Images>,
+    State(operations): State<Operations>,
+    Path(fingerprint): Path<String>,
+) -> Answer {
+    let about = image(&images.get(&fingerprint)?.fingerprint);
+    let issued = operations.issue("Image download token", about, serde_json::Map::new());
+    accepted(&*issued.map_err(Refusal::unexpected)?)
 }
 
 /// `PUT` of one.

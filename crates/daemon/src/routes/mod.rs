@@ -3,6 +3,7 @@
 //! Handlers read a request, ask `instance`, and write the answer; they decide nothing themselves.
 
 mod aliases;
+mod audience;
 mod backups;
 mod console;
 mod events;

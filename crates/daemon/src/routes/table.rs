@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 /// All URLs.
 pub(crate) fn router(app: App) -> Router {
@@ -37,6 +37,11 @@ fn guest() -> Router<App> {
         .route("/", get(server::versions))
         // The secret is the permission.
         .route("/1.0/operations/{id}/websocket", get(operations::websocket))
+        .route("/1.0/images", get(images::list))
+        .route("/1.0/images/{fingerprint}", get(images::get))
+        .route("/1.0/images/{fingerprint}/export", get(image_export::get))
+        .route("/1.0/images/aliases", get(aliases::list))
+        .route("/1.0/images/aliases/{*name}", get(aliases::get))
 }
 
 fn managed() -> Router<App> {
@@ -48,7 +53,7 @@ fn managed() -> Router<App> {
         .route("/1.0/operations/{id}", get(operations::get).delete(operations::cancel))
         .route("/1.0/operations/{id}/wait", get(operations::wait))
         .route("/internal/ready", get(internal::ready))
-        .route("/internal/shutdown", axum::routing::put(internal::shutdown))
+        .route("/internal/shutdown", put(internal::shutdown))
         .merge(instance_routes("containers"))
         .merge(instance_routes("instances"))
         .merge(image_routes())
@@ -97,22 +102,16 @@ fn instance_routes(prefix: &str) -> Router<App> {
         .route(&below("backups/{backup}"), get(backups::get))
 }
 
+/// What only managers may do with images; looking at them is for guests too.
 fn image_routes() -> Router<App> {
     Router::new()
-        .route("/1.0/images", get(images::list).post(image_upload::post))
-        .route(
-            "/1.0/images/{fingerprint}",
-            get(images::get).put(images::put).patch(images::patch).delete(images::delete),
-        )
-        .route("/1.0/images/{fingerprint}/export", get(image_export::get))
-        .route("/1.0/images/aliases", get(aliases::list).post(aliases::create))
+        .route("/1.0/images", post(image_upload::post))
+        .route("/1.0/images/{fingerprint}", put(images::put).patch(images::patch).delete(images::delete))
+        .route("/1.0/images/{fingerprint}/secret", post(images::secret))
+        .route("/1.0/images/aliases", post(aliases::create))
         .route(
             "/1.0/images/aliases/{*name}",
-            get(aliases::get)
-                .put(aliases::put)
-                .patch(aliases::patch)
-                .post(aliases::rename)
-                .delete(aliases::delete),
+            put(aliases::put).patch(aliases::patch).post(aliases::rename).delete(aliases::delete),
         )
 }
 

@@ -1,6 +1,6 @@
 //! Aliases: names for images.
 
-use super::Images;
+use super::{Images, Scope};
 use crate::Error;
 use crate::catalog::Stamp;
 use api::images::{AliasEntry, AliasPatch};
@@ -9,10 +9,23 @@ use std::sync::Arc;
 use store::aliases::Alias;
 
 impl Images {
-    /// Every alias by name.
+    /// Every alias of an image that somebody may see, by name.
     #[must_use]
-    pub fn aliases(&self) -> Vec<AliasEntry> {
-        self.aliases.all().iter().map(|alias| show(alias)).collect()
+    pub fn aliases_in(&self, scope: Scope) -> Vec<AliasEntry> {
+        self.aliases.all().iter().filter(|alias| self.shows(alias, scope)).map(|alias| show(alias)).collect()
+    }
+
+    /// One alias of an image that somebody may see.
+    ///
+    /// # Errors
+    /// Not found, also for what may not be seen.
+    pub fn alias_in(&self, name: &str, scope: Scope) -> Result<AliasEntry, Error> {
+        let alias = self.find_alias(name)?;
+        if self.shows(&alias, scope) { Ok(show(&alias)) } else { Err(Error::not_found("Image alias", name)) }
+    }
+
+    fn shows(&self, alias: &Alias, scope: Scope) -> bool {
+        scope == Scope::All || self.images.get(alias.target.as_str()).is_some_and(|image| scope.shows(&image))
     }
 
     /// One alias.

@@ -30,10 +30,26 @@ use api::instances::Source;
 use catalog::lookup;
 use image::ImageFiles;
 use model::names::{Fingerprint, FingerprintPrefix};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Store;
 use store::aliases::Alias;
 use store::images::Image as Record;
+
+/// Which images somebody may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those that everybody may see.
+    Public,
+}
+
+impl Scope {
+    fn shows(self, image: &Record) -> bool {
+        self == Self::All || image.public
+    }
+}
 
 /// All images. Cheap to clone.
 #[derive(Clone)]
@@ -64,8 +80,30 @@ impl Images {
     /// Every image by fingerprint.
     #[must_use]
     pub fn list(&self) -> Vec<Image> {
-        let aliases = self.aliases.all();
-        self.images.all().iter().map(|record| show(record, &aliases)).collect()
+        self.list_in(Scope::All)
+    }
+
+    /// Every image that somebody may see, by fingerprint.
+    #[must_use]
+    pub fn list_in(&self, scope: Scope) -> Vec<Image> {
+        let mut aliases: BTreeMap<Fingerprint, Vec<Arc<Alias>>> = BTreeMap::new();
+        for alias in self.aliases.all() {
+            aliases.entry(alias.target.clone()).or_default().push(alias);
+        }
+        let of = |record: &Record| aliases.get(&record.fingerprint).map_or(&[][..], Vec::as_slice);
+        let records = self.images.all();
+        records.iter().filter(|record| scope.shows(record)).map(|record| show(record, of(record))).collect()
+    }
+
+    /// One image that somebody may see, by a prefix of its fingerprint that is unique among those.
+    ///
+    /// # Errors
+    /// Not found, also for what may not be seen; more than one.
+    pub fn get_in(&self, prefix: &str, scope: Scope) -> Result<Image, Error> {
+        let prefix = FingerprintPrefix::parse(prefix)?;
+        let mut images = self.images.all();
+        images.retain(|image| scope.shows(image));
+        Ok(show(&*lookup(&images, &prefix)?, &self.aliases.all()))
     }
 
     /// One image by a unique prefix of its fingerprint.
