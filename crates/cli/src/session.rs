@@ -75,20 +75,22 @@ impl Session {
         if let Some(client) = self.clients.borrow().get(remote) {
             return Ok(client.clone());
         }
-        let address = if self.global.force_local {
-            Address::local()
+        let client = if self.global.force_local {
+            Client::new(Address::local())
         } else {
-            let Remote { addr, protocol, .. } =
+            let Remote { addr, protocol, public, .. } =
                 self.settings.remotes.get(remote).ok_or_else(|| RemoteError::Unknown(remote.to_owned()))?;
             if protocol == "simplestreams" {
                 return Err(RemoteError::Streams(remote.to_owned()).into());
             }
-            Address::parse(addr)?
+            match Address::parse(addr)? {
+                unix @ Address::Unix(_) => Client::new(unix),
+                Address::Https(url) => self.settings.keys()?.client(remote, url, *public)?,
+            }
         };
         if self.global.verbose {
-            eprintln!("Using the server at {address}");
+            eprintln!("Using the server at {}", client.address());
         }
-        let client = Client::new(address);
         self.clients.borrow_mut().insert(remote.to_owned(), client.clone());
         Ok(client)
     }

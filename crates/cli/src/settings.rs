@@ -1,6 +1,7 @@
 //! `config.yml`: servers and aliases.
 
 use crate::yaml::{self, YamlError};
+use client::Keys;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -123,6 +124,12 @@ impl Settings {
             remotes,
             aliases: file.aliases,
         })
+    }
+
+    /// The certificates beside the file.
+    pub(crate) fn keys(&self) -> Result<Keys, SettingsError> {
+        let directory = self.path.as_deref().and_then(Path::parent).ok_or(SettingsError::NoHome)?;
+        Ok(Keys::new(directory.to_owned()))
     }
 
     /// Writes the file through a temporary one.

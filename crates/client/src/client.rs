@@ -1,7 +1,9 @@
 //! A daemon that can be talked to.
 
-use crate::{Address, Error, connection::Pool};
+use crate::connection::{Pool, Tls};
+use crate::{Address, Error};
 use std::sync::Arc;
+use transport::{Certificate, Dialer};
 
 /// A daemon that can be talked to. Clones share their idle connections.
 #[derive(Clone, Debug)]
@@ -19,16 +21,24 @@ pub struct Tagged<T> {
 }
 
 impl Client {
-    /// A client that dials at its first request.
+    /// A client that dials at its first request. A server across the network has to be one that the
+    /// authorities of this system vouch for, and is shown no certificate.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        Self { pool: Pool::new(address) }
+        Self { pool: Pool::new(address, None) }
+    }
+
+    /// A client of a server across the network, to be dialled like this. `known` is the certificate
+    /// that it is known by, if it is not known by name.
+    #[must_use]
+    pub fn over(dialer: Dialer, url: String, known: Option<Certificate>) -> Self {
+        Self { pool: Pool::new(Address::Https(url), Some(Tls { dialer, known })) }
     }
 
     /// A client with one open connection.
     ///
     /// # Errors
-    /// Nobody listens there, or the address needs TLS.
+    /// Nobody listens there, or it is not to be trusted.
     pub async fn connect(address: Address) -> Result<Self, Error> {
         let client = Self::new(address);
         client.pool.warm().await?;

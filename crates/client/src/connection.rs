@@ -1,35 +1,36 @@
 //! Connections: dialling, keep-alive, and lending them out.
 
 use crate::{Address, Body, Error};
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::UnixStream;
+use transport::proxy::Proxies;
+use transport::{Certificate, Dialer, Trust};
 
 /// How many idle connections are kept.
 const IDLE: usize = 16;
 /// Largest piece of an answer held in memory at once, in bytes.
 const READ_BUFFER: usize = 512 * 1024;
 
-/// The byte stream under HTTP and websockets. A network remote adds a TLS variant here.
-pub(crate) type Stream = UnixStream;
+/// The byte stream under HTTP and websockets.
+pub(crate) type Stream = transport::Stream;
 
-/// Opens a stream to the address.
-pub(crate) async fn dial(address: &Address) -> Result<Stream, Error> {
-    match address {
-        Address::Unix(path) => UnixStream::connect(path)
-            .await
-            .map_err(|source| Error::Connect { address: address.clone(), source }),
-        Address::Https(url) => Err(Error::HttpsUnsupported { url: url.clone() }),
-    }
+/// How a server across the network is reached.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    pub(crate) dialer: Dialer,
+    /// Its certificate, where it is known by that.
+    pub(crate) known: Option<Certificate>,
 }
 
 /// Idle connections to one address.
 #[derive(Debug)]
 pub(crate) struct Pool {
     address: Address,
+    tls: Option<Tls>,
     idle: Mutex<Vec<SendRequest<Body>>>,
 }
 
@@ -54,8 +55,45 @@ impl Lease {
 }
 
 impl Pool {
-    pub(crate) fn new(address: Address) -> Arc<Self> {
-        Arc::new(Self { address, idle: Mutex::new(Vec::new()) })
+    pub(crate) fn new(address: Address, tls: Option<Tls>) -> Arc<Self> {
+        Arc::new(Self { address, tls, idle: Mutex::new(Vec::new()) })
+    }
+
+    /// Opens a stream to the server.
+    pub(crate) async fn dial(&self) -> Result<Stream, Error> {
+        match &self.address {
+            Address::Unix(path) => UnixStream::connect(path)
+                .await
+                .map(Stream::Unix)
+                .map_err(|source| Error::Connect { address: self.address.clone(), source }),
+            Address::Https(url) => {
+                let uri: Uri =
+                    url.parse().map_err(|_| Error::Dial(transport::dial::DialError::Url(url.clone())))?;
+                match &self.tls {
+                    Some(tls) => Ok(tls.dialer.dial(&uri).await?),
+                    None => {
+                        let proxies = Proxies::from_environment();
+                        Ok(Dialer::new(&Trust::System, None, proxies)?.dial(&uri).await?)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The certificate that the server is known by.
+    pub(crate) fn known(&self) -> Option<&Certificate> {
+        self.tls.as_ref()?.known.as_ref()
+    }
+
+    /// What requests name as the host.
+    pub(crate) fn host(&self) -> HeaderValue {
+        match &self.address {
+            Address::Unix(_) => HeaderValue::from_static("unix.socket"),
+            Address::Https(url) => {
+                let host = url.strip_prefix("https://").unwrap_or(url);
+                HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("lxd"))
+            }
+        }
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -104,7 +142,7 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<SendRequest<Body>, Error> {
-        let stream = dial(&self.address).await?;
+        let stream = self.dial().await?;
         let (sender, connection) =
             http1::Builder::new().max_buf_size(READ_BUFFER).handshake(TokioIo::new(stream)).await.map_err(
                 |source| Error::Exchange {
@@ -167,11 +205,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_listening_and_https_are_told_apart() {
+    async fn nobody_listening_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let error = Client::connect(Address::Unix(dir.path().join("none"))).await.unwrap_err();
         assert!(error.to_string().contains("is it running"), "{error}");
-        let error = Client::connect(Address::Https("https://h:8443".into())).await.unwrap_err();
-        assert!(matches!(error, Error::HttpsUnsupported { .. }));
+        let dialer = Dialer::new(&Trust::Anybody, None, Proxies::default()).unwrap();
+        let gone = Client::over(dialer, "https://127.0.0.1:1".into(), None);
+        let error = gone.containers().await.unwrap_err();
+        assert!(error.to_string().contains("cannot connect to 127.0.0.1:1"), "{error}");
     }
 }

@@ -30,7 +30,7 @@ impl Client {
         let secrets = exec::secrets(&path, &pending)?;
         let open = |key: &'static str| {
             let url = exec::stream_url(&path, &pending, &secrets, key);
-            async move { websocket::open(self.address(), &url?).await }
+            async move { websocket::open(&self.pool, &url?).await }
         };
         // Control first: its end is how the daemon learns that we are gone.
         let control = ControlStream::new(open("control").await?.into_messages().await);

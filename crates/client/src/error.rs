@@ -3,6 +3,7 @@
 use crate::Address;
 use std::io;
 use std::path::PathBuf;
+use transport::dial::DialError;
 
 /// A request, stream or operation that failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +17,16 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
-    /// The address needs TLS.
-    #[error("cannot use {url}: this client speaks to unix sockets only; run lxc on that host instead")]
-    HttpsUnsupported {
-        /// The server.
-        url: String,
+    /// A server across the network cannot be reached, or is not to be trusted.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// Nobody but programs on its own host reaches the server.
+    #[error(
+        "the server at {address} does not listen on the network, so that no other server can fetch from it; let it with: lxc config set core.https_address :8443"
+    )]
+    NotListening {
+        /// How we reach it.
+        address: Address,
     },
     /// The daemon answered with an error.
     #[error("{message}")]

@@ -45,7 +45,7 @@ impl Client {
             [] => "/1.0/events".to_owned(),
             words => format!("/1.0/events?type={}", words.join(",")),
         };
-        Ok(Events { stream: websocket::open(self.address(), &path).await?.into_messages().await })
+        Ok(Events { stream: websocket::open(&self.pool, &path).await?.into_messages().await })
     }
 }
 

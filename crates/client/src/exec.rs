@@ -5,6 +5,7 @@ use crate::{Client, DataReader, DataWriter, Error, Pending, containers::at, enco
 use api::exec::ExecPost;
 use http::Method;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A command whose streams are attached.
 ///
@@ -40,14 +41,15 @@ impl Client {
         let secrets = secrets(&path, &pending)?;
         let open = |key: &'static str| {
             let url = stream_url(&path, &pending, &secrets, key);
-            async move { websocket::open(self.address(), &url?).await }
+            async move { websocket::open(&self.pool, &url?).await }
         };
         // The command starts when the others are there, and a short one is over before this is.
         let url = stream_url(&path, &pending, &secrets, "control")?;
-        let address = self.address().clone();
-        let control = ControlStream::opening(async move {
-            Ok(websocket::open(&address, &url).await?.into_messages().await)
-        });
+        let pool = Arc::clone(&self.pool);
+        let control =
+            ControlStream::opening(
+                async move { Ok(websocket::open(&pool, &url).await?.into_messages().await) },
+            );
         if request.interactive {
             let (stdout, stdin) = split(open("0").await?)?;
             return Ok(ExecSession { control, stdin, stdout, stderr: None, exit: ExecExit(pending) });
@@ -56,8 +58,8 @@ impl Client {
         Ok(ExecSession {
             control,
             stdin: split(stdin)?.1,
-            stdout: data::receive(stdout),
-            stderr: Some(data::receive(stderr)),
+            stdout: receive(stdout)?,
+            stderr: Some(receive(stderr)?),
             exit: ExecExit(pending),
         })
     }
@@ -81,8 +83,15 @@ impl ExecExit {
 }
 
 pub(crate) fn split(upgraded: websocket::Upgraded) -> Result<(DataReader, DataWriter), Error> {
-    data::split(upgraded)
-        .map_err(|source| Error::Transfer { what: "cannot prepare the session's streams", source })
+    data::split(upgraded).map_err(unprepared)
+}
+
+fn receive(upgraded: websocket::Upgraded) -> Result<DataReader, Error> {
+    data::receive(upgraded).map_err(unprepared)
+}
+
+fn unprepared(source: std::io::Error) -> Error {
+    Error::Transfer { what: "cannot prepare the session's streams", source }
 }
 
 /// The secrets of a session's streams.

@@ -90,6 +90,14 @@ impl Client {
         self.begin_raw(Method::POST, PATH, headers, body).await
     }
 
+    /// Lets the daemon make an image of something, for instance of another server's.
+    ///
+    /// # Errors
+    /// As for every request.
+    pub async fn create_image(&self, request: &ImagesPost) -> Result<Pending, Error> {
+        self.begin(Method::POST, "/1.0/images", request, None).await
+    }
+
     /// Lets the daemon fetch an image from an https server that names it in its headers.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ impl Client {
         headers: HeaderMap,
         body: Body,
     ) -> Result<Answer, Error> {
-        let (response, lease) = self.pool.send(build(&method, path, headers, body)?).await?;
+        let (response, lease) = self.pool.send(self.build(&method, path, headers, body)?).await?;
         let (head, body) = response.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
@@ -77,7 +77,7 @@ impl Client {
         headers: HeaderMap,
         body: Body,
     ) -> Result<Download, Error> {
-        let (response, lease) = self.pool.send(build(&method, path, headers, body)?).await?;
+        let (response, lease) = self.pool.send(self.build(&method, path, headers, body)?).await?;
         let download = Download::new(response, lease, path);
         if download.status() < 400 {
             return Ok(download);
@@ -138,6 +138,24 @@ impl Client {
         self.pending(path, &answer)
     }
 
+    fn build(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Request<Body>, Error> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.pool.host())
+            .header(header::USER_AGENT, concat!("lightervisor/", env!("CARGO_PKG_VERSION")))
+            .body(body)
+            .map_err(|source| Error::Request { method: method.clone(), path: path.to_owned(), source })?;
+        request.headers_mut().extend(headers);
+        Ok(request)
+    }
+
     fn pending(&self, path: &str, answer: &Answer) -> Result<Pending, Error> {
         if answer.status < 400 && answer.status != 202 {
             return Err(Error::Unexpected { path: path.to_owned(), expected: "an operation" });
@@ -145,18 +163,6 @@ impl Client {
         let operation: Operation = decode(path, answer)?;
         Ok(Pending::new(self.clone(), operation))
     }
-}
-
-fn build(method: &Method, path: &str, headers: HeaderMap, body: Body) -> Result<Request<Body>, Error> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::HOST, "unix.socket")
-        .header(header::USER_AGENT, concat!("lightervisor/", env!("CARGO_PKG_VERSION")))
-        .body(body)
-        .map_err(|source| Error::Request { method: method.clone(), path: path.to_owned(), source })?;
-    request.headers_mut().extend(headers);
-    Ok(request)
 }
 
 /// A header value out of any text.

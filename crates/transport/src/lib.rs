@@ -2,6 +2,8 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`base64`] | the text that certificates and tokens are written in |
+//! | [`blocking`] | a stream for two threads that wait |
 //! | [`certificate`] | reading certificates; fingerprints |
 //! | [`identity`] | a certificate with its key: made, kept, loaded |
 //! | [`trust`] | which server is the right one: one certificate, or what the system trusts |
@@ -14,6 +16,8 @@
 //! nothing but the key's signature in the handshake is checked, and the rest is comparison. One
 //! cryptographic provider (ring) is named everywhere: two in one process would be a panic at run time.
 
+pub mod base64;
+pub mod blocking;
 pub mod certificate;
 pub mod dial;
 pub mod get;
@@ -24,6 +28,7 @@ pub mod trust;
 
 mod signature;
 
+pub use blocking::Blocking;
 pub use certificate::Certificate;
 pub use dial::{Dialer, Stream};
 pub use identity::Identity;

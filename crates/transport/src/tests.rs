@@ -111,3 +111,48 @@ async fn redirects_and_broken_answers() {
     let error = get.send().await.unwrap().text(100).await.unwrap_err();
     assert!(matches!(error, GetError::Stalled { .. }), "{error:?}");
 }
+
+/// Sends back what it gets, with TLS.
+async fn echo(identity: &Identity) -> Uri {
+    let acceptor = TlsAcceptor::from(Arc::new(server::config(identity).unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let (mut reader, mut writer) = tokio::io::split(acceptor.accept(tcp).await.unwrap());
+        tokio::io::copy(&mut reader, &mut writer).await.unwrap();
+        writer.shutdown().await.unwrap();
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_threads_on_an_encrypted_stream() {
+    let server = identity(Role::Server);
+    let url = echo(&server).await;
+    let stream = dialer(&Trust::Pinned(server.certificate().clone()), None).dial(&url).await.unwrap();
+    let stream = Arc::new(stream.into_blocking().unwrap());
+    let sent: Vec<u8> = (0..5_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let (writer, data) = (Arc::clone(&stream), sent.clone());
+    let writing = std::thread::spawn(move || {
+        let mut rest = &data[..];
+        while !rest.is_empty() {
+            let half = rest.len() / 2;
+            let pieces = [std::io::IoSlice::new(&rest[..half]), std::io::IoSlice::new(&rest[half..])];
+            let count = writer.write_vectored(&pieces).unwrap();
+            rest = &rest[count..];
+        }
+        writer.end_writing().unwrap();
+    });
+    let received = tokio::task::spawn_blocking(move || {
+        let (mut all, mut buffer) = (Vec::new(), vec![0; 100_000]);
+        loop {
+            match stream.read(&mut buffer).unwrap() {
+                0 => return all,
+                count => all.extend_from_slice(&buffer[..count]),
+            }
+        }
+    });
+    assert!(received.await.unwrap() == sent);
+    writing.join().unwrap();
+}

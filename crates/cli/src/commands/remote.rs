@@ -59,13 +59,13 @@ fn check_name(settings: &Settings, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The address as it is written down: unix sockets only, for now.
+/// The address as it is written down.
 fn url(text: &str) -> anyhow::Result<String> {
     match Address::parse(text) {
         Ok(Address::Unix(_)) if text == "unix://" || text == "unix:" => Ok("unix://".to_owned()),
         Ok(Address::Unix(path)) => Ok(format!("unix://{}", path.display())),
-        Ok(Address::Https(url)) => Err(client::Error::HttpsUnsupported { url }.into()),
-        Err(error) => bail!("{error} (only unix sockets can be added so far)"),
+        Ok(Address::Https(url)) => Ok(url),
+        Err(error) => bail!("{error}"),
     }
 }
 

@@ -8,10 +8,10 @@
 //! Format: RFC 6455 section 5.2. Binary frames carry data; the first text frame ends a direction.
 
 use super::Upgraded;
-use crate::connection;
-use std::io::{self, IoSlice, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
+use tokio::net::UnixStream;
+use transport::{Blocking, Stream};
 
 /// Bytes read from the socket at a time.
 const READ: usize = 256 * 1024;
@@ -25,19 +25,17 @@ const CLOSE: u8 = 0x8;
 
 /// Splits a fresh websocket into its two directions and makes it blocking.
 pub(crate) fn split(upgraded: Upgraded) -> io::Result<(DataReader, DataWriter)> {
-    let stream = Arc::new(blocking(upgraded.stream)?);
+    let stream = Arc::new(upgraded.stream.into_blocking()?);
     Ok((DataReader::new(Source::Blocking(Arc::clone(&stream)), upgraded.early), DataWriter { stream }))
 }
 
 /// The daemon's direction of a fresh websocket, for a stream that only ever has that one.
-pub(crate) fn receive(upgraded: Upgraded) -> DataReader {
-    DataReader::new(Source::Fresh(Some(upgraded.stream)), upgraded.early)
-}
-
-fn blocking(stream: connection::Stream) -> io::Result<UnixStream> {
-    let stream = stream.into_std()?;
-    stream.set_nonblocking(false)?;
-    Ok(stream)
+pub(crate) fn receive(upgraded: Upgraded) -> io::Result<DataReader> {
+    let source = match upgraded.stream {
+        Stream::Unix(unix) => Source::Fresh(Some(unix)),
+        other => Source::Blocking(Arc::new(other.into_blocking()?)),
+    };
+    Ok(DataReader::new(source, upgraded.early))
 }
 
 /// Data from the daemon. Reads block: use it on a thread of its own.
@@ -55,8 +53,8 @@ pub struct DataReader {
 #[derive(Debug)]
 enum Source {
     /// Still the runtime's, which can wait for the first bytes; none while it changes hands.
-    Fresh(Option<connection::Stream>),
-    Blocking(Arc<UnixStream>),
+    Fresh(Option<UnixStream>),
+    Blocking(Arc<Blocking>),
 }
 
 /// The frame that is being read.
@@ -78,7 +76,7 @@ impl DataReader {
     }
 
     /// Whether there may be data, as soon as that is known: a stream that ends without any needs no
-    /// thread. Always true for one that has two directions.
+    /// thread. Always true for one that has two directions, or comes across the network.
     ///
     /// # Errors
     /// As [`Self::next_piece`].
@@ -132,7 +130,7 @@ impl DataReader {
     pub fn hang_up(&self) {
         // Nothing to do about a socket that is closed already.
         if let Source::Blocking(stream) = &self.source {
-            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.end_writing();
         }
     }
 
@@ -205,7 +203,7 @@ impl DataReader {
         }
         if let Source::Fresh(stream) = &mut self.source {
             let stream = stream.take().ok_or(io::ErrorKind::NotConnected)?;
-            self.source = Source::Blocking(Arc::new(blocking(stream)?));
+            self.source = Source::Blocking(Arc::new(Stream::Unix(stream).into_blocking()?));
         }
         match &self.source {
             Source::Blocking(stream) => read(stream, &mut self.buffer[used..]),
@@ -214,7 +212,7 @@ impl DataReader {
     }
 }
 
-fn read(mut stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
+fn read(stream: &Blocking, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match stream.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -228,7 +226,7 @@ fn read(mut stream: &UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
 /// Data to the daemon. Writes block: use it on a thread of its own.
 #[derive(Debug)]
 pub struct DataWriter {
-    stream: Arc<UnixStream>,
+    stream: Arc<Blocking>,
 }
 
 impl DataWriter {
@@ -254,7 +252,7 @@ impl DataWriter {
         let mut parts = [IoSlice::new(&header[..length]), IoSlice::new(payload)];
         let mut parts: &mut [IoSlice<'_>] = &mut parts;
         while parts.iter().any(|part| !part.is_empty()) {
-            match (&*self.stream).write_vectored(parts) {
+            match self.stream.write_vectored(parts) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => IoSlice::advance_slices(&mut parts, count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

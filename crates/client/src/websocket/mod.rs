@@ -3,7 +3,8 @@
 pub(crate) mod control;
 pub(crate) mod data;
 
-use crate::{Address, Body, Error, connection};
+use crate::connection::{self, Pool};
+use crate::{Body, Error};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
@@ -35,15 +36,15 @@ impl Upgraded {
 }
 
 /// Opens a connection of its own and turns it into a websocket.
-pub(crate) async fn open(address: &Address, path: &str) -> Result<Upgraded, Error> {
-    let stream = connection::dial(address).await?;
+pub(crate) async fn open(pool: &Pool, path: &str) -> Result<Upgraded, Error> {
+    let stream = pool.dial().await?;
     let broken = |source| Error::Exchange { method: Method::GET, path: path.to_owned(), source };
     let (mut sender, connection) = http1::handshake::<_, Body>(TokioIo::new(stream)).await.map_err(broken)?;
     let driver = tokio::spawn(connection.with_upgrades());
     let key = generate_key();
     let request = Request::builder()
         .uri(path)
-        .header(header::HOST, "unix.socket")
+        .header(header::HOST, pool.host())
         .header(header::CONNECTION, "Upgrade")
         .header(header::UPGRADE, "websocket")
         .header(header::SEC_WEBSOCKET_VERSION, "13")

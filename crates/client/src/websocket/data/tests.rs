@@ -3,9 +3,12 @@
 use super::*;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, protocol::Role};
 
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+
 fn pair() -> (DataReader, DataWriter, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let stream = Arc::new(ours);
+    let stream = Arc::new(Blocking::Unix(ours));
     (DataReader::new(Source::Blocking(Arc::clone(&stream)), Vec::new()), DataWriter { stream }, theirs)
 }
 
@@ -95,7 +98,9 @@ fn a_cut_connection_is_an_end_and_nonsense_an_error() {
 async fn a_stream_tells_whether_there_will_be_data() {
     let fresh = || {
         let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
-        (receive(Upgraded { stream: ours, early: Vec::new() }), blocking(theirs).unwrap())
+        let theirs = theirs.into_std().unwrap();
+        theirs.set_nonblocking(false).unwrap();
+        (receive(Upgraded { stream: Stream::Unix(ours), early: Vec::new() }).unwrap(), theirs)
     };
     let (mut reader, mut theirs) = fresh();
     theirs.write_all(b"\x81\0\x88\x02\x03\xe8").unwrap();
@@ -118,5 +123,5 @@ async fn a_stream_tells_whether_there_will_be_data() {
 
 fn split_pair(early: &[u8]) -> (DataReader, DataWriter) {
     let (ours, _) = tokio::net::UnixStream::pair().unwrap();
-    split(Upgraded { stream: ours, early: early.to_vec() }).unwrap()
+    split(Upgraded { stream: Stream::Unix(ours), early: early.to_vec() }).unwrap()
 }
