@@ -22,6 +22,7 @@ mod hostile_images;
 mod http_api;
 mod ids;
 mod images;
+mod images_store;
 mod initialise;
 mod inside;
 mod launch;

@@ -64,7 +64,8 @@ pub struct UpdateSource {
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct ImagePut {
-    #[serde(deserialize_with = "null_default")]
+    // Early versions wrote it in one word for people to edit.
+    #[serde(alias = "autoupdate", deserialize_with = "null_default")]
     pub auto_update: bool,
     #[serde(deserialize_with = "null_default")]
     pub properties: Config,

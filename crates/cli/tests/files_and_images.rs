@@ -243,3 +243,39 @@ fn images_are_listed_exported_and_deleted() {
     fake.ok(&["image", "alias", "create", "deb12", "75182b"]);
     assert_eq!(fake.find("POST /1.0/images/aliases").json()["target"], FINGERPRINT);
 }
+
+#[test]
+fn properties_of_images_are_changed_one_by_one() {
+    let fake = Fake::start(image_daemon);
+    assert_eq!(fake.ok(&["image", "get-property", "debian/12", "os"]), "debian\n");
+    assert!(
+        fake.fails(&["image", "get-property", "debian/12", "label"]).contains("Property label not found")
+    );
+    fake.ok(&["image", "set-property", "debian/12", "label", "a b"]);
+    let put = format!("PUT /1.0/images/{FINGERPRINT}");
+    assert_eq!(fake.find(&put).json()["properties"], json!({"os": "debian", "label": "a b"}));
+    let fake = Fake::start(image_daemon);
+    fake.ok(&["image", "unset-property", "debian/12", "os"]);
+    assert_eq!(fake.find(&put).json()["properties"], json!({}));
+}
+
+#[test]
+fn each_of_several_images_is_tried() {
+    let fake = Fake::start(|seen| match seen.method.as_str() {
+        "DELETE" if seen.path.ends_with("bad") => error(404, "Image not found"),
+        _ => image_daemon(seen),
+    });
+    let said = fake.fails(&["image", "delete", "1bad", "debian/12", "2bad"]);
+    for line in
+        ["1bad: error: Image not found", "2bad: error: Image not found", "Some images failed to delete"]
+    {
+        assert!(said.contains(line), "{said}");
+    }
+    fake.find(&format!("DELETE /1.0/images/{FINGERPRINT}"));
+}
+
+#[test]
+fn two_files_do_not_go_to_standard_output() {
+    let fake = Fake::start(image_daemon);
+    assert!(fake.fails(&["image", "export", "debian/12", "-"]).contains("in two files"));
+}

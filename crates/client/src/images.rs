@@ -59,6 +59,16 @@ impl Client {
         self.begin_raw(Method::DELETE, &at(fingerprint), HeaderMap::new(), Body::empty()).await
     }
 
+    /// Looks for a newer version of an image where it came from; the operation's metadata tell whether
+    /// it was `refreshed`.
+    ///
+    /// # Errors
+    /// 404 unknown.
+    pub async fn refresh_image(&self, fingerprint: &str) -> Result<Pending, Error> {
+        let path = format!("{}/refresh", at(fingerprint));
+        self.begin_raw(Method::POST, &path, HeaderMap::new(), Body::empty()).await
+    }
+
     /// Sends an image; the operation's metadata tell its `fingerprint`. `progress` hears the bytes
     /// sent so far and their total.
     ///

@@ -31,15 +31,28 @@ pub(crate) enum ImageCommand {
     /// Write an image to files
     #[command(
         arg_required_else_help = true,
-        after_help = "Examples:\n  lxc image export debian/12 .\n  lxc image export debian/12 /backup/debian"
+        after_help = "Examples:\n  lxc image export debian/12 .\n  lxc image export debian/12 /backup/debian\n  lxc image export debian/12 - > debian.tar.gz"
     )]
     Export {
         /// The image
         #[arg(value_name = "[REMOTE:]IMAGE")]
         image: String,
-        /// Directory or file name
+        /// Directory or file name, or - for standard output
         #[arg(default_value = ".")]
         target: String,
+    },
+    /// Print a property of an image
+    #[command(
+        name = "get-property",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image get-property debian/12 release"
+    )]
+    GetProperty {
+        /// The image
+        #[arg(value_name = "[REMOTE:]IMAGE")]
+        image: String,
+        /// The property
+        key: String,
     },
     /// Bring an image into the store
     Import(ImageImportArgs),
@@ -53,12 +66,47 @@ pub(crate) enum ImageCommand {
     /// List images
     #[command(visible_alias = "ls")]
     List(ImageListArgs),
+    /// Look for newer versions of images where they came from
+    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc image refresh debian/12")]
+    Refresh {
+        /// The images
+        #[arg(required = true, value_name = "[REMOTE:]IMAGE")]
+        images: Vec<String>,
+    },
+    /// Set a property of an image
+    #[command(
+        name = "set-property",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image set-property debian/12 description 'For the web servers'"
+    )]
+    SetProperty {
+        /// The image
+        #[arg(value_name = "[REMOTE:]IMAGE")]
+        image: String,
+        /// The property
+        key: String,
+        /// Its value
+        value: String,
+    },
     /// Show the properties of an image as YAML
     #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc image show debian/12")]
     Show {
         /// The image
         #[arg(value_name = "[REMOTE:]IMAGE")]
         image: String,
+    },
+    /// Remove a property of an image
+    #[command(
+        name = "unset-property",
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc image unset-property debian/12 label"
+    )]
+    UnsetProperty {
+        /// The image
+        #[arg(value_name = "[REMOTE:]IMAGE")]
+        image: String,
+        /// The property
+        key: String,
     },
 }
 
@@ -83,7 +131,9 @@ pub(crate) struct ImageImportArgs {
 // Arguments of `image list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Filters (all must match): part of an alias or fingerprint, or property=value
+Filters (all must match): part of an alias or fingerprint; or KEY=VALUE, where KEY is a property or the
+beginning of one, or architecture, auto_update, cached, fingerprint, public or type; and VALUE is an
+expression for all of the value
 
 Columns:
   l shortest alias   L all aliases   f fingerprint   F whole fingerprint
@@ -93,7 +143,8 @@ Columns:
 Examples:
   lxc image list
   lxc image list amd64
-  lxc image list os=ubuntu -c lfd")]
+  lxc image list os=ubuntu -c lfd
+  lxc image list architecture=x86_64 cached=true")]
 pub(crate) struct ImageListArgs {
     /// Server, and which images
     #[arg(value_name = "[REMOTE:] FILTER")]

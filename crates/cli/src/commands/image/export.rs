@@ -2,7 +2,7 @@
 
 use crate::output::{self, progress::Progress};
 use crate::session::Session;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use client::Received;
 use std::fs::File;
 use std::io::Write as _;
@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 
 pub(crate) async fn run(session: &Session, image: &str, target: &str) -> anyhow::Result<()> {
     let (client, fingerprint) = super::fingerprint(session, image).await?;
+    let received = client.export_image(&fingerprint).await?;
+    if target == "-" {
+        return to_stdout(received).await;
+    }
     let target = Path::new(target);
     let mut progress = Progress::new(session.global.quiet);
-    match client.export_image(&fingerprint).await? {
+    match received {
         Received::Unified(name, download) => {
             let name = safe_name(&name.unwrap_or_else(|| fingerprint.clone()))?;
             let path = destination(target, &name, "");
@@ -38,6 +42,19 @@ pub(crate) async fn run(session: &Session, image: &str, target: &str) -> anyhow:
     }
     progress.clear();
     Ok(output::line("Image exported successfully!")?)
+}
+
+/// Writes an image that is one file to standard output, and nothing else.
+async fn to_stdout(received: Received) -> anyhow::Result<()> {
+    match received {
+        Received::Unified(_, download) => {
+            download.copy_to(std::io::stdout(), |_| {}).await?;
+            Ok(())
+        }
+        Received::Split(_) => {
+            bail!("This image is in two files, which do not fit into one stream; name a directory or a file")
+        }
+    }
 }
 
 /// Into a directory under the server's names, else under the name given with the server's extension.

@@ -4,12 +4,16 @@ mod alias;
 mod delete;
 mod edit;
 mod export;
+mod filters;
 mod import;
 mod info;
 mod list;
+mod properties;
+mod refresh;
 
 use crate::args::ImageCommand;
 use crate::session::{Session, Target};
+use anyhow::{Context as _, ensure};
 use client::Client;
 
 pub(crate) async fn run(session: &Session, command: ImageCommand) -> anyhow::Result<()> {
@@ -18,10 +22,16 @@ pub(crate) async fn run(session: &Session, command: ImageCommand) -> anyhow::Res
         ImageCommand::Delete { images } => delete::run(session, &images).await,
         ImageCommand::Edit { image } => edit::edit(session, &image).await,
         ImageCommand::Export { image, target } => export::run(session, &image, &target).await,
+        ImageCommand::GetProperty { image, key } => properties::get(session, &image, &key).await,
         ImageCommand::Import(args) => import::run(session, &args).await,
         ImageCommand::Info { image } => info::run(session, &image).await,
         ImageCommand::List(args) => list::run(session, &args).await,
+        ImageCommand::Refresh { images } => refresh::run(session, &images).await,
+        ImageCommand::SetProperty { image, key, value } => {
+            properties::set(session, &image, &key, Some(value)).await
+        }
         ImageCommand::Show { image } => edit::show(session, &image).await,
+        ImageCommand::UnsetProperty { image, key } => properties::set(session, &image, &key, None).await,
     }
 }
 
@@ -33,4 +43,25 @@ async fn fingerprint(session: &Session, text: &str) -> anyhow::Result<(Client, S
         Err(error) if error.is_not_found() => Ok((client, name)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Does something to several images, one after the other and whatever becomes of the others. A single
+/// failure is returned as it is; of several images each failure gets a line `name: error: why`.
+async fn each(
+    images: &[String],
+    verb: &str,
+    mut act: impl AsyncFnMut(&str) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if let [only] = images {
+        return act(only).await.with_context(|| format!("Cannot {verb} the image \"{only}\""));
+    }
+    let mut failed = false;
+    for image in images {
+        if let Err(error) = act(image).await {
+            eprintln!("{image}: error: {error:#}");
+            failed = true;
+        }
+    }
+    ensure!(!failed, "Some images failed to {verb}");
+    Ok(())
 }
