@@ -31,6 +31,7 @@ mod limits;
 mod listing;
 mod nested;
 mod network;
+mod network_access;
 mod nics;
 mod profiles;
 mod proxies;

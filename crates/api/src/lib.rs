@@ -4,6 +4,7 @@
 //! every field as optional, because clients newer than us send more and older ones send less;
 //! a JSON `null` means "the zero value", as it does for Go programs.
 
+pub mod certificates;
 pub mod envelope;
 pub mod events;
 pub mod exec;

@@ -1,6 +1,7 @@
 //! What requests are served with, and the life of the daemon around them.
 
 use crate::events::Hub;
+use crate::listen::Network;
 use crate::operations::Operations;
 use crate::routes::ServerPage;
 use axum::extract::FromRef;
@@ -93,15 +94,16 @@ struct Parts {
     host: Host,
     operations: Operations,
     events: Hub,
+    network: Network,
     server_page: ServerPage,
     life: Life,
 }
 
 impl App {
     /// Puts the parts together.
-    pub(crate) fn new(host: Host, operations: Operations, events: Hub, life: Life) -> Self {
-        let server_page = ServerPage::new(host.server.clone());
-        Self(Arc::new(Parts { host, operations, events, server_page, life }))
+    pub(crate) fn new(host: Host, network: Network, operations: Operations, events: Hub, life: Life) -> Self {
+        let server_page = ServerPage::new(host.server.clone(), network.clone());
+        Self(Arc::new(Parts { host, network, operations, events, server_page, life }))
     }
 }
 
@@ -123,6 +125,8 @@ parts! {
     instance::pools::Pools => host.pools;
     instance::server::Server => host.server;
     instance::settings::Settings => host.settings;
+    instance::certificates::Certificates => host.certificates;
+    Network => network;
     Operations => operations;
     Hub => events;
     ServerPage => server_page;

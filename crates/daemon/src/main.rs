@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod events;
 mod guest;
+mod identity;
 mod listen;
 mod logging;
 mod operations;

@@ -15,6 +15,8 @@ pub enum Kind {
     Conflict,
     /// 412: the object changed since it was read.
     Precondition,
+    /// 429: too often.
+    TooOften,
     /// 501.
     NotImplemented,
     /// 503: starting or stopping.
@@ -37,6 +39,18 @@ pub enum Error {
     NetworkNameTaken { name: String },
     #[error("The fingerprint {prefix:?} matches more than one image; give more of it")]
     AmbiguousFingerprint { prefix: String },
+    #[error("The fingerprint {prefix:?} matches more than one certificate; give more of it")]
+    AmbiguousCertificate { prefix: String },
+    #[error("Certificate already in trust store")]
+    CertificateKnown,
+    #[error("The certificate does not hold at present: it has expired or is not valid yet; make a new one")]
+    CertificateOutdated,
+    #[error("The name of a certificate can have at most 255 bytes and no control characters")]
+    CertificateName,
+    #[error("not authorized")]
+    NotAuthorized,
+    #[error("Too many wrong passwords: try again in {seconds} seconds")]
+    TooManyGuesses { seconds: u64 },
     #[error("{what} {name:?} is in use by {by}; remove it there first")]
     InUse { what: &'static str, name: String, by: String },
 
@@ -237,6 +251,10 @@ impl Error {
             Self::Name(_)
             | Self::NetworkNameTaken { .. }
             | Self::AmbiguousFingerprint { .. }
+            | Self::AmbiguousCertificate { .. }
+            | Self::CertificateKnown
+            | Self::CertificateOutdated
+            | Self::CertificateName
             | Self::InUse { .. }
             | Self::Config(_)
             | Self::Device(_)
@@ -283,6 +301,8 @@ impl Error {
             | Self::UnmappedOwner { .. }
             | Self::OtherMount { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
+            Self::NotAuthorized => Kind::Forbidden,
+            Self::TooManyGuesses { .. } => Kind::TooOften,
             Self::Shutdown => Kind::Unavailable,
             Self::Step { source, .. } | Self::DiskFull { source, .. } | Self::LiveDevice { source, .. } => {
                 source.kind()

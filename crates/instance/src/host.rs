@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::apparmor::Apparmor;
+use crate::certificates::Certificates;
 use crate::devices::Trees;
 use crate::exec::Sessions;
 use crate::forwarder::Forwarder;
@@ -48,6 +49,7 @@ pub struct Host {
     pub pools: Pools,
     pub server: Server,
     pub settings: Settings,
+    pub certificates: Certificates,
     store: Store,
 }
 
@@ -85,6 +87,7 @@ impl Host {
             tracing::warn!("{warning}");
         }
         let settings = Settings::open(&store).await?;
+        let certificates = Certificates::open(store.clone()).await?;
         let (keeper, notices) = Keeper::connect_or_spawn(var.root(), &program).await?;
         let forwarder = Forwarder::new(var.root(), &program);
         let registry = Registry::default();
@@ -125,7 +128,7 @@ impl Host {
         // Before the first request: a container that is started needs its bridge.
         networks.bring_up().await;
         let profiles = Profiles::new(store.clone(), catalog, instances.clone());
-        Ok(Self { instances, profiles, images, networks, pools, server, settings, store })
+        Ok(Self { instances, profiles, images, networks, pools, server, settings, certificates, store })
     }
 
     /// Starts what should run, after a boot of the host. Called once, after the socket listens.

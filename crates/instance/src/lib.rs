@@ -22,6 +22,7 @@ mod steps;
 mod var;
 mod work;
 
+pub mod certificates;
 pub mod exec;
 pub mod files;
 pub mod guest;

@@ -2,6 +2,8 @@
 
 use crate::Error;
 use crate::apparmor::Apparmor;
+use crate::certificates::guesses::Guesses;
+use crate::certificates::password;
 use crate::platform::Platform;
 use crate::pools::Pools;
 use crate::settings::Settings;
@@ -9,10 +11,25 @@ use api::Config;
 use api::server::{Environment, ServerPut};
 use model::config::server::{find, validate};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use store::Store;
 use tokio::sync::OwnedMutexGuard;
 use transport::proxy::Proxies;
+
+/// The key whose value is kept as a hash.
+const PASSWORD: &str = "core.trust_password";
+
+/// Addresses under which this host can be reached; none when the kernel does not tell. Blocks for a
+/// moment.
+#[must_use]
+pub fn host_addresses() -> Vec<IpAddr> {
+    network::interfaces::reachable().unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot list the host's addresses");
+        Vec::new()
+    })
+}
 
 /// Configuration and environment. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +41,8 @@ pub struct Server {
     settings: Settings,
     /// Changes come one after the other: each starts from what the last one left.
     turn: Arc<tokio::sync::Mutex<()>>,
+    guesses: Arc<Mutex<Guesses>>,
+    guessing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Server {
@@ -34,7 +53,9 @@ impl Server {
         apparmor: Apparmor,
         settings: Settings,
     ) -> Self {
-        Self { store, platform, pools, apparmor, settings, turn: Arc::default() }
+        let guesses = Arc::new(Mutex::new(Guesses::new(Instant::now())));
+        let (turn, guessing) = Default::default();
+        Self { store, platform, pools, apparmor, settings, turn, guesses, guessing }
     }
 
     /// Typed values of the configuration.
@@ -47,6 +68,32 @@ impl Server {
     #[must_use]
     pub fn proxies(&self) -> Proxies {
         self.settings.proxies()
+    }
+
+    /// Checks a guess of the trust password that came from an address.
+    ///
+    /// # Errors
+    /// It is wrong, or there is none; too many guesses were wrong.
+    pub async fn check_password(&self, from: IpAddr, guess: String) -> Result<(), Error> {
+        let stored = self.settings.all().get(PASSWORD).cloned();
+        let Some(stored) = stored.filter(|_| !guess.is_empty()) else { return Err(Error::NotAuthorized) };
+        self.guesses()
+            .take(from, Instant::now())
+            .map_err(|wait| Error::TooManyGuesses { seconds: wait.as_secs() + 1 })?;
+        // One at a time: each needs 16 MiB.
+        let turn = self.guessing.lock().await;
+        let right = tokio::task::spawn_blocking(move || password::matches(&stored, &guess)).await;
+        drop(turn);
+        if !right.map_err(|_| Error::Shutdown)? {
+            tracing::warn!(%from, "somebody gave a wrong trust password");
+            return Err(Error::NotAuthorized);
+        }
+        self.guesses().right(from);
+        Ok(())
+    }
+
+    fn guesses(&self) -> MutexGuard<'_, Guesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keys that are set, as clients see them: hidden ones read `true`.
@@ -113,6 +160,10 @@ impl Server {
         }
         new.retain(|_, value| !value.is_empty());
         validate(&new)?;
+        if let Some(password) = new.get(PASSWORD).filter(|new| old.get(PASSWORD) != Some(new)).cloned() {
+            let hash = tokio::task::spawn_blocking(move || password::hash(&password));
+            new.insert(PASSWORD.to_owned(), hash.await.map_err(|_| Error::Shutdown)?);
+        }
         Ok(Change { server: self.clone(), old, new, _turn: turn })
     }
 }

@@ -1,10 +1,12 @@
 //! Interfaces: those of this host, and those inside containers, which are read without going there.
 
+mod addresses;
 mod configure;
 mod host;
 mod inside;
 mod seen;
 
+pub use addresses::reachable;
 pub use configure::{ConfigureError, configure};
 pub use host::{HostInterface, HostKind};
 pub use inside::{Address, Counters, Flavour, Interface, Scope};

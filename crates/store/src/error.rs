@@ -22,6 +22,8 @@ pub enum Kind {
     Pool,
     /// A storage volume.
     Volume,
+    /// A trusted client.
+    Certificate,
     /// An entry of the journal.
     Journal,
 }
@@ -37,6 +39,7 @@ impl std::fmt::Display for Kind {
             Self::Network => "network",
             Self::Pool => "storage pool",
             Self::Volume => "storage volume",
+            Self::Certificate => "certificate",
             Self::Journal => "journal entry",
         })
     }

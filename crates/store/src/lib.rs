@@ -15,6 +15,7 @@
 //! [`Conn`], those that change something a [`Tx`] (which is also a `Conn`).
 
 pub mod aliases;
+pub mod certificates;
 mod conn;
 mod error;
 mod handle;

@@ -37,6 +37,18 @@ impl Certificate {
         Self::from_der(der.to_vec())
     }
 
+    /// Reads base 64 of a certificate's binary form, perhaps in several lines; a PEM text too.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn from_base64(text: &str) -> Result<Self, CertificateError> {
+        if text.trim_start().starts_with("-----BEGIN") {
+            return Self::from_pem(text);
+        }
+        let der = base64::decode(text).ok_or_else(|| wrong("it is not written in base 64"))?;
+        Self::from_der(der)
+    }
+
     /// Reads a certificate in its binary form.
     ///
     /// # Errors
@@ -142,6 +154,10 @@ mod tests {
         let identity = Identity::generate(Role::Server, "root@host", &["host".to_owned()]).unwrap();
         let certificate = identity.certificate();
         assert_eq!(Certificate::from_pem(&certificate.pem()).unwrap(), *certificate);
+        let body: Vec<_> =
+            certificate.pem().lines().filter(|line| !line.starts_with('-')).map(str::to_owned).collect();
+        assert_eq!(Certificate::from_base64(&body.join("\n")).unwrap(), *certificate);
+        assert_eq!(Certificate::from_base64(&body.concat()).unwrap(), *certificate);
         assert_eq!(certificate.fingerprint().len(), 64);
         assert_eq!(certificate.common_name(), "root@host");
         assert_eq!(certificate.host_name().as_deref(), Some("host"));

@@ -7,6 +7,7 @@
 //! | [`certificate`] | reading certificates; fingerprints |
 //! | [`identity`] | a certificate with its key: made, kept, loaded |
 //! | [`trust`] | which server is the right one: one certificate, or what the system trusts |
+//! | [`accept`] | connections of others, with TLS |
 //! | [`server`] | TLS for those who connect to us |
 //! | [`proxy`] | whether a proxy stands between |
 //! | [`dial`] | a byte stream to a URL |
@@ -16,6 +17,7 @@
 //! nothing but the key's signature in the handshake is checked, and the rest is comparison. One
 //! cryptographic provider (ring) is named everywhere: two in one process would be a panic at run time.
 
+pub mod accept;
 pub mod base64;
 pub mod blocking;
 pub mod certificate;

@@ -2,6 +2,7 @@
 
 use crate::{Identity, signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
@@ -16,10 +17,14 @@ use std::sync::Arc;
 /// # Errors
 /// The certificate does not go with its key.
 pub fn config(identity: &Identity) -> Result<ServerConfig, Error> {
-    ServerConfig::builder_with_provider(signature::provider())
+    let mut config = ServerConfig::builder_with_provider(signature::provider())
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(Anybody))
-        .with_single_cert(vec![identity.certificate().der().clone()], identity.key())
+        .with_single_cert(vec![identity.certificate().der().clone()], identity.key())?;
+    // Sessions are not resumed: each client proves anew who it is, and nothing is kept of those that left.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(config)
 }
 
 #[derive(Debug)]

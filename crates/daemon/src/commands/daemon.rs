@@ -3,7 +3,8 @@
 use crate::app::{App, Ending, Life};
 use crate::args::Daemon;
 use crate::events::Hub;
-use crate::listen::{Listener, OwnedSocket, Tidy, bind, inherited, lock, notify, serve};
+use crate::identity;
+use crate::listen::{Network, OwnedSocket, Tidy, bind, inherited, lock, notify, serve};
 use crate::logging::{self, Detail};
 use crate::operations::Operations;
 use crate::paths::{self, Paths};
@@ -20,6 +21,8 @@ use tokio::sync::mpsc;
 const POWER: i32 = 30;
 /// How long work in the background may take to end before the daemon does; the next one repairs the rest.
 const SETTLE: Duration = Duration::from_secs(10);
+/// How long the start waits for the listener of the network.
+const OPENING: Duration = Duration::from_secs(1);
 /// Threads that only wait for disks are kept this long.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -76,18 +79,29 @@ fn listen(options: &Daemon, paths: &Paths) -> anyhow::Result<(UnixListener, Opti
 
 /// Serves until the end. Clients that connect before everything is there wait in the socket's queue.
 async fn live(options: Options, listener: UnixListener, hub: Hub) -> anyhow::Result<()> {
-    let listener = Listener::Unix(tokio::net::UnixListener::from_std(listener).context("cannot listen")?);
+    let listener = tokio::net::UnixListener::from_std(listener).context("cannot listen")?;
     let life = Life::new();
     watch_signals(&life)?;
     let (lifecycle, changes) = mpsc::unbounded_channel();
     let (opened, doors) = mpsc::unbounded_channel();
+    let var = options.var.clone();
+    let identity = tokio::task::spawn_blocking(move || identity::load_or_make(&var));
     let host = Host::open(options, lifecycle, opened).await.context("cannot start")?;
+    let network = Network::new(identity.await?, host.certificates.clone());
     tokio::spawn(publish(changes, hub.clone()));
     tokio::spawn(crate::guest::serve_all(doors));
     let operations = Operations::new(hub.clone());
-    let app = App::new(host.clone(), operations.clone(), hub, life.clone());
+    let app = App::new(host.clone(), network.clone(), operations.clone(), hub, life.clone());
     let gate = Gate::new(router(app), life.clone());
-    tokio::spawn(async move { match serve(listener, gate, Tidy::start()).await {} });
+    let address = host.settings.get("core.https_address").unwrap_or_default();
+    let tidy = Tidy::start();
+    let opening = tokio::spawn({
+        let (gate, tidy) = (gate.clone(), tidy.clone());
+        async move { network.start(gate, tidy, &address).await }
+    });
+    // The name of an address may take its time to be looked up; nobody here waits for that.
+    let _ = tokio::time::timeout(OPENING, opening).await;
+    tokio::spawn(async move { match serve(listener, gate, tidy).await {} });
     notify("READY=1");
     tracing::info!(version = crate::VERSION, "LXD is ready for requests");
     let up = tokio::spawn({

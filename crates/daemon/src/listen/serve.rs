@@ -1,4 +1,4 @@
-//! The loop that accepts connections, and HTTP on each of them.
+//! The loop that accepts connections on the unix socket, and HTTP on each connection.
 
 use super::{Caller, Tidy};
 use crate::routes::Gate;
@@ -7,39 +7,30 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixListener;
 
 /// How long a client may take to send a request's headers.
 const HEADERS: Duration = Duration::from_secs(60);
 /// How long to wait when no connection can be accepted, for instance without free descriptors.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
-/// A socket that clients connect to.
-pub(crate) enum Listener {
-    /// On this host.
-    Unix(UnixListener),
-}
-
-impl Listener {
-    async fn accept(&self) -> std::io::Result<(UnixStream, Caller)> {
-        match self {
-            Self::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                let peer = stream.peer_cred()?;
-                Ok((stream, Caller::Local { uid: peer.uid(), pid: peer.pid() }))
-            }
-        }
-    }
-}
-
-/// Accepts connections and serves each in a task of its own, for ever.
-pub(crate) async fn serve(listener: Listener, gate: Gate, tidy: Tidy) -> Infallible {
+/// Accepts connections of this host and serves each in a task of its own, for ever.
+pub(crate) async fn serve(listener: UnixListener, gate: Gate, tidy: Tidy) -> Infallible {
+    let accept = async || {
+        let (stream, _) = listener.accept().await?;
+        let peer = stream.peer_cred()?;
+        Ok::<_, std::io::Error>((stream, Caller::Local { uid: peer.uid(), pid: peer.pid() }))
+    };
     loop {
-        match listener.accept().await {
+        match accept().await {
             Ok((stream, caller)) => {
                 tracing::debug!(?caller, "connection");
-                tokio::spawn(converse(stream, caller, gate.clone(), tidy.clone()));
+                let (gate, tidy) = (gate.clone(), tidy.clone());
+                let caller = move || caller.clone();
+                tokio::spawn(converse(stream, gate, tidy, caller, std::future::pending()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -49,9 +40,19 @@ pub(crate) async fn serve(listener: Listener, gate: Gate, tidy: Tidy) -> Infalli
     }
 }
 
-async fn converse(stream: UnixStream, caller: Caller, gate: Gate, tidy: Tidy) {
+/// Serves the requests of one connection; who asks is found out anew for each. When `stop` comes, the
+/// request that is being served is the last.
+pub(super) async fn converse<S>(
+    stream: S,
+    gate: Gate,
+    tidy: Tidy,
+    caller: impl Fn() -> Caller + Send,
+    stop: impl Future<Output = ()> + Send,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let gate = gate.clone();
+        let (gate, caller) = (gate.clone(), caller());
         async move {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(caller);
@@ -60,8 +61,16 @@ async fn converse(stream: UnixStream, caller: Caller, gate: Gate, tidy: Tidy) {
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
     // Clients come and go as they like.
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
     }
     tidy.soon();

@@ -5,6 +5,7 @@
 mod aliases;
 mod audience;
 mod backups;
+mod certificates;
 mod console;
 mod events;
 mod exec;

@@ -3,8 +3,9 @@
 //! What guests may ask is a table of its own: everything else asks for [`Permission::Manage`].
 
 use super::{
-    aliases, backups, console, events, exec, files, image_export, image_metadata, image_upload, images,
-    instances, internal, logs, metadata, networks, operations, pools, profiles, server, snapshots, state,
+    aliases, backups, certificates, console, events, exec, files, image_export, image_metadata, image_upload,
+    images, instances, internal, logs, metadata, networks, operations, pools, profiles, server, snapshots,
+    state,
 };
 use crate::app::App;
 use crate::listen::{Caller, Permission};
@@ -19,7 +20,7 @@ use axum::routing::{get, post, put};
 pub(crate) fn router(app: App) -> Router {
     managed()
         .route_layer(from_fn(managers_only))
-        .merge(guest())
+        .merge(guest().route_layer(from_fn(insist)))
         .fallback(async || Refusal::not_found())
         .method_not_allowed_fallback(async || Refusal::method())
         .with_state(app)
@@ -31,10 +32,18 @@ async fn managers_only(request: Request, next: Next) -> Response {
     if allowed { next.run(request).await } else { Refusal::forbidden().into_response() }
 }
 
+/// Refuses guests that insist on being trusted, so that they do not take what guests see for everything.
+async fn insist(request: Request, next: Next) -> Response {
+    let insists = request.headers().get("x-lxd-authenticated").is_some_and(|value| value == "true");
+    if insists { managers_only(request, next).await } else { next.run(request).await }
+}
+
 /// What everybody who can connect may ask; each handler shows guests only what is public.
 fn guest() -> Router<App> {
     Router::new()
         .route("/", get(server::versions))
+        .route("/1.0", get(server::get))
+        .route("/1.0/certificates", post(certificates::create))
         // The secret is the permission.
         .route("/1.0/operations/{id}/websocket", get(operations::websocket))
         .route("/1.0/images", get(images::list))
@@ -46,7 +55,15 @@ fn guest() -> Router<App> {
 
 fn managed() -> Router<App> {
     Router::new()
-        .route("/1.0", get(server::get).put(server::put).patch(server::patch))
+        .route("/1.0", put(server::put).patch(server::patch))
+        .route("/1.0/certificates", get(certificates::list))
+        .route(
+            "/1.0/certificates/{fingerprint}",
+            get(certificates::get)
+                .put(certificates::put)
+                .patch(certificates::patch)
+                .delete(certificates::delete),
+        )
         .route("/1.0/events", get(events::listen))
         .route("/1.0/metadata/configuration", get(metadata::configuration))
         .route("/1.0/operations", get(operations::list))

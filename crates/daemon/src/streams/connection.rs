@@ -7,6 +7,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -36,6 +37,16 @@ impl Connection {
             writer: Writer::new(Box::new(write), receiver),
         }
     }
+
+    /// A websocket on any other stream, after the handshake.
+    pub(crate) fn other(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        let (read, write) = tokio::io::split(stream);
+        let (sender, receiver) = mpsc::channel(PONGS);
+        Self {
+            reader: Reader::new(Box::new(read), &[], sender),
+            writer: Writer::new(Box::new(write), receiver),
+        }
+    }
 }
 
 /// A handshake that was answered; the connection follows.
@@ -49,9 +60,6 @@ pub(crate) enum UpgradeError {
     /// The client left.
     #[error("the client left before the stream was set up")]
     Gone(#[source] hyper::Error),
-    /// A transport that streams do not know.
-    #[error("streams do not work on this kind of connection")]
-    Transport,
 }
 
 impl Handshake {
@@ -80,8 +88,10 @@ impl Handshake {
     /// The client left.
     pub(crate) async fn finish(self) -> Result<Connection, UpgradeError> {
         let upgraded: Upgraded = self.upgrade.await.map_err(UpgradeError::Gone)?;
-        let parts = upgraded.downcast::<TokioIo<UnixStream>>().map_err(|_| UpgradeError::Transport)?;
-        Ok(Connection::unix(parts.io.into_inner(), &parts.read_buf))
+        Ok(match upgraded.downcast::<TokioIo<UnixStream>>() {
+            Ok(parts) => Connection::unix(parts.io.into_inner(), &parts.read_buf),
+            Err(other) => Connection::other(TokioIo::new(other)),
+        })
     }
 }
 

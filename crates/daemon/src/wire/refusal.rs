@@ -92,6 +92,7 @@ impl From<instance::Error> for Refusal {
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::Conflict => StatusCode::CONFLICT,
             Kind::Precondition => StatusCode::PRECONDITION_FAILED,
+            Kind::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Kind::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -73,13 +73,14 @@ pub const KEYS: &[ServerKey] = &[
     live("core.proxy_http", G::Text, "", "Proxy for downloads over http"),
     live("core.proxy_https", G::Text, "", "Proxy for downloads over https"),
     live("core.proxy_ignore_hosts", G::Text, "", "Hosts that are reached without the proxy"),
-    // Kept as text it would be readable by whoever reads the database.
+    live("core.remote_token_expiry", G::Expiry, "", "How long tokens of new clients are good; without it until they are used"),
+    live("core.trust_ca_certificates", G::Bool, "", "Trust every client whose certificate the authority in server.ca has signed"),
     ServerKey {
         name: "core.trust_password",
-        grammar: G::OnlyEmpty("clients of the network are not served by this version, so there is nothing to protect"),
+        grammar: G::Text,
         default: "",
         hidden: true,
-        applied: false,
+        applied: true,
         doc: "Password with which clients of the network make themselves trusted",
     },
     kept("backups.compression_algorithm", G::Compressor, "gzip", "How backups are compressed"),

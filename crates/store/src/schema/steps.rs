@@ -3,7 +3,7 @@
 use super::Step;
 
 /// Every step. Never change one that was released.
-pub(super) const STEPS: &[Step] = &[FIRST, SNAPSHOTS];
+pub(super) const STEPS: &[Step] = &[FIRST, SNAPSHOTS, CERTIFICATES];
 
 /// Maps and lists are JSON: they are read and written as a whole. What has to be unique, looked
 /// up or kept from dangling is a column. Points in time are RFC 3339 text.
@@ -139,4 +139,14 @@ CREATE TABLE snapshots_profiles (
     PRIMARY KEY (snapshot_id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX snapshots_profiles_by_profile ON snapshots_profiles (profile_id);
+";
+
+/// Clients of the network that are trusted.
+const CERTIFICATES: Step = "
+CREATE TABLE certificates (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    fingerprint TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL,
+    der         BLOB NOT NULL
+) STRICT;
 ";

@@ -33,13 +33,29 @@ INSERT INTO journal (kind, subject, detail, started_at) VALUES ('create', 'c2', 
     };
 }
 
-/// What a database of each version may hold, in every table.
-const POPULATED: &[&str] = &[first!(), concat!(first!(), "
+/// What was added by the second step.
+macro_rules! second {
+    () => {
+        concat!(first!(), "
 INSERT INTO snapshots (instance_id, name, architecture, ephemeral, stateful, created_at, last_used_at, expires_at,
     description, config, devices) VALUES (1, 'snap0', 2, 0, 0, '2026-01-01T00:00:00Z', '1970-01-01T00:00:00Z',
     '1970-01-01T00:00:00Z', '', '{}', '{}');
 INSERT INTO snapshots_profiles (snapshot_id, position, profile_id) VALUES (1, 0, 1);
-")];
+")
+    };
+}
+
+/// What a database of each version may hold, in every table.
+const POPULATED: &[&str] = &[
+    first!(),
+    second!(),
+    concat!(
+        second!(),
+        "
+INSERT INTO certificates (fingerprint, name, der) VALUES ('00ff', 'c', x'30');
+"
+    ),
+];
 
 #[test]
 fn every_step_is_made_on_a_populated_database_and_everything_can_be_read() {
@@ -62,6 +78,7 @@ fn every_step_is_made_on_a_populated_database_and_everything_can_be_read() {
         assert_eq!(crate::volumes::list(&conn, &instances[0].pool).unwrap().len(), 1);
         let snapshots = crate::snapshots::list(&conn).unwrap().into_values().flatten();
         assert_eq!(snapshots.map(|s| s.content.profiles.len()).collect::<Vec<_>>(), vec![1; index.min(1)]);
+        assert_eq!(crate::certificates::list(&conn).unwrap().len(), usize::from(index >= 2));
         assert_eq!(crate::journal::list(&conn).unwrap().len(), 1);
         assert_eq!(crate::server_config::get(&conn).unwrap().len(), 1);
     }

@@ -1,0 +1,334 @@
+//! The daemon on the network: where it listens, whom it trusts, what guests see. `curl` is the client,
+//! as in the post about driving the API directly.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use testkit::{TestDaemon, Unavailable, daemon, eventually, find_program, or_skip, run};
+
+/// A client with a certificate of its own.
+struct Client<'d> {
+    d: &'d TestDaemon,
+    /// Before `.crt` and `.key`.
+    path: String,
+}
+
+fn needs(program: &str) -> Result<(), Unavailable> {
+    find_program(program).map(drop).ok_or_else(|| Unavailable(format!("{program} is not installed")))
+}
+
+impl<'d> Client<'d> {
+    fn new(d: &'d TestDaemon, name: &str) -> Result<Self, Unavailable> {
+        needs("curl")?;
+        needs("openssl")?;
+        let path = d.scratch().join(name).to_string_lossy().into_owned();
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1", "-nodes"]);
+        command.args(["-days", "30", "-subj", &format!("/CN={name}"), "-keyout", &format!("{path}.key")]);
+        let _ = run(command.args(["-out", &format!("{path}.crt")])).expect_success();
+        Ok(Self { d, path })
+    }
+
+    fn pem(&self) -> String {
+        std::fs::read_to_string(format!("{}.crt", self.path)).unwrap()
+    }
+
+    /// What `curl` says with the client's certificate; empty when there was no answer.
+    fn curl(&self, arguments: &[&str]) -> String {
+        let mut command = self.d.inside("curl");
+        command.args(["-s", "-k", "--max-time", "60", "--cert", &format!("{}.crt", self.path)]);
+        command.args(["--key", &format!("{}.key", self.path)]).args(arguments);
+        run(&mut command).text()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.curl(arguments);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("not JSON ({e}): {text}"))
+    }
+
+    fn auth(&self, at: &str) -> String {
+        self.json(&[&format!("https://{at}/1.0")])["metadata"]["auth"].as_str().unwrap_or("-").to_owned()
+    }
+}
+
+/// A `curl` without any certificate: code and body.
+fn guest(d: &TestDaemon, arguments: &[&str]) -> (u16, String) {
+    let mut command = d.inside("curl");
+    command.args(["-s", "-k", "--max-time", "60", "-w", "\n%{http_code}"]).args(arguments);
+    let text = run(&mut command).text();
+    let (body, code) = text.rsplit_once('\n').unwrap_or(("", "0"));
+    (code.parse().unwrap_or(0), body.to_owned())
+}
+
+fn without_image() -> testkit::Builder {
+    TestDaemon::builder().without_image()
+}
+
+#[test]
+fn the_post_about_the_api_over_the_network() {
+    let d = daemon!(without_image());
+    let client = or_skip!(Client::new(&d, "client"));
+    d.lxc_ok(&["config", "set", "core.https_address", "[::]:8443"]);
+    d.lxc_ok(&["config", "set", "core.trust_password", "some-password"]);
+    assert_eq!(client.auth("127.0.0.1:8443"), "untrusted");
+    let url = "https://127.0.0.1:8443/1.0/certificates";
+    let wrong = r#"{"type": "client", "password": "another-password"}"#;
+    let refused = client.json(&[url, "-X", "POST", "-d", wrong]);
+    assert_eq!((&refused["error_code"], &refused["error"]), (&403.into(), &"not authorized".into()));
+    let right = r#"{"type": "client", "password": "some-password"}"#;
+    let added = client.json(&[url, "-X", "POST", "-d", right]);
+    assert_eq!((&added["type"], &added["status"]), (&"sync".into(), &"Success".into()), "{added}");
+    assert_eq!(client.auth("127.0.0.1:8443"), "trusted");
+    assert_eq!(client.json(&["https://127.0.0.1:8443/"])["metadata"], serde_json::json!(["/1.0"]));
+    assert_eq!(client.auth("[::1]:8443"), "trusted");
+
+    let config = d.api().get("/1.0").metadata()["config"].clone();
+    assert_eq!(config["core.https_address"], "[::]:8443");
+    assert_eq!(config["core.trust_password"], true);
+    let again = client.json(&[url, "-X", "POST", "-d", right]);
+    assert_eq!(again["error"], "Certificate already in trust store");
+    for secret in ["some-password", "another-password"] {
+        assert!(!d.log().contains(secret), "a password is in the log");
+        let database = std::fs::read(d.lxd_dir().join("database/lxd.db")).unwrap();
+        assert!(!database.windows(secret.len()).any(|part| part == secret.as_bytes()));
+    }
+}
+
+#[test]
+fn trust_is_given_and_taken_away_and_survives_a_restart() {
+    let mut d = daemon!(without_image());
+    let fingerprint = {
+        let client = or_skip!(Client::new(&d, "client"));
+        d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1"]);
+        let body: String = client.pem().lines().filter(|line| !line.starts_with('-')).collect();
+        let post = serde_json::json!({"type": "client", "name": "mine", "certificate": body});
+        let added = d.api().send("POST", "/1.0/certificates", &post);
+        assert_eq!(added.status, 201, "{}", added.error());
+        let url = added.header("location").unwrap().to_owned();
+        let shown = d.api().get(&url);
+        assert!(shown.header("etag").is_some());
+        let shown = shown.metadata();
+        assert_eq!((&shown["name"], &shown["type"]), (&"mine".into(), &"client".into()));
+        assert_eq!(shown["certificate"].as_str().unwrap(), client.pem());
+        assert_eq!(client.auth("127.0.0.1:8443"), "trusted");
+        let fingerprint = shown["fingerprint"].as_str().unwrap().to_owned();
+        let prefix = format!("/1.0/certificates/{}", &fingerprint[..12]);
+        let patched = d.api().send("PATCH", &prefix, &serde_json::json!({"name": "theirs"}));
+        assert_eq!(patched.status, 200);
+        assert_eq!(d.api().get(&prefix).metadata()["name"], "theirs");
+        let stale = d.api().request("PUT", &prefix, &[("If-Match", "x")], br#"{"type": "client"}"#);
+        assert_eq!(stale.status, 412);
+        let list = d.api().get("/1.0/certificates?recursion=1").metadata();
+        assert_eq!(list.as_array().unwrap().len(), 1);
+        fingerprint
+    };
+    d.terminate();
+    d.start_again();
+    let client = Client { d: &d, path: d.scratch().join("client").to_string_lossy().into_owned() };
+    assert_eq!(client.auth("127.0.0.1:8443"), "trusted");
+    // Two requests over one connection, between which the certificate is removed.
+    let mut open = Open::new(&client, 8443);
+    assert!(open.ask("/1.0/profiles").starts_with("HTTP/1.1 200"));
+    assert_eq!(d.api().delete(&format!("/1.0/certificates/{fingerprint}")).status, 200);
+    assert!(open.ask("/1.0/profiles").starts_with("HTTP/1.1 403"));
+    assert_eq!(client.auth("127.0.0.1:8443"), "untrusted");
+}
+
+#[test]
+fn the_listener_moves_and_says_why_it_cannot() {
+    let mut d = daemon!(without_image());
+    let client = or_skip!(Client::new(&d, "client"));
+    let environment = |d: &TestDaemon| d.api().get("/1.0").metadata()["environment"].clone();
+    assert_eq!(environment(&d)["addresses"], serde_json::json!([]));
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1:9443"]);
+    assert_eq!(environment(&d)["addresses"], serde_json::json!(["127.0.0.1:9443"]));
+    assert_eq!(client.auth("127.0.0.1:9443"), "untrusted");
+    // Another address, then every address at the same port, and back.
+    for (address, at) in
+        [(":9444", "10.177.0.1:9444"), ("127.0.0.1:9444", "127.0.0.1:9444"), ("[::]:9444", "[::1]:9444")]
+    {
+        d.lxc_ok(&["config", "set", "core.https_address", address]);
+        assert_eq!(client.auth(at), "untrusted", "{address}");
+        assert_eq!(client.curl(&["https://127.0.0.1:9443/1.0"]), "", "it has moved");
+    }
+    let addresses = environment(&d)["addresses"].to_string();
+    assert!(addresses.contains("10.177.0.1:9444") && !addresses.contains("127.0.0.1"), "{addresses}");
+    let _other = or_skip!(Listening::at(&d, "127.0.0.1", 9555));
+    for (address, reason) in [
+        ("127.0.0.1:9555", "another program listens there"),
+        ("192.0.2.7:9444", "this host has no such address"),
+        ("no-such-host.invalid", "cannot listen on no-such-host.invalid:8443"),
+        ("x y", "use an address"),
+    ] {
+        let refused = d.lxc_fails(&["config", "set", "core.https_address", address]);
+        assert!(refused.contains(reason), "{address}: {refused}");
+        assert_eq!(d.lxc_ok(&["config", "get", "core.https_address"]), "[::]:9444\n");
+        eventually("it listens where it did", || {
+            (client.auth("127.0.0.1:9444") == "untrusted").then_some(())
+        });
+    }
+    let fingerprint = environment(&d)["certificate_fingerprint"].clone();
+    let pem = std::fs::read_to_string(d.lxd_dir().join("server.crt")).unwrap();
+    assert_eq!(environment(&d)["certificate"], pem.as_str());
+    d.lxc_ok(&["config", "unset", "core.https_address"]);
+    assert_eq!(client.curl(&["https://127.0.0.1:9444/1.0"]), "", "it is closed");
+    d.terminate();
+    d.start_again();
+    assert_eq!(environment(&d)["certificate_fingerprint"], fingerprint);
+}
+
+#[test]
+fn an_address_that_cannot_be_had_does_not_keep_the_daemon_from_starting() {
+    let mut d = daemon!(without_image());
+    or_skip!(needs("curl"));
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1:9443"]);
+    d.terminate();
+    let other = or_skip!(Listening::at(&d, "127.0.0.1", 9443));
+    d.start_again();
+    assert!(d.log().contains("another program listens there"), "{}", d.log());
+    assert_eq!(d.api().get("/1.0").metadata()["environment"]["addresses"], serde_json::json!([]));
+    drop(other);
+    eventually("the address is taken as soon as it is free", || {
+        (guest(&d, &["https://127.0.0.1:9443/1.0"]).0 == 200).then_some(())
+    });
+}
+
+#[test]
+fn guests_see_what_is_public_and_nothing_else() {
+    let d = daemon!();
+    or_skip!(needs("curl"));
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1"]);
+    let at = |path: &str| format!("https://127.0.0.1:8443{path}");
+    let get = |path: &str| guest(&d, &[&at(path)]);
+    let (code, body) = get("/1.0");
+    assert_eq!(code, 200);
+    assert!(body.contains("\"untrusted\"") && !body.contains("environment") && !body.contains("\"config\""));
+    assert_eq!(get("/").0, 200);
+    let insisting = guest(&d, &["-H", "X-LXD-authenticated: true", &at("/1.0")]);
+    assert_eq!(insisting.0, 403);
+    for path in [
+        "/1.0/containers",
+        "/1.0/instances",
+        "/1.0/profiles",
+        "/1.0/networks",
+        "/1.0/storage-pools",
+        "/1.0/operations",
+        "/1.0/events",
+        "/1.0/certificates",
+        "/internal/ready",
+        "/1.0/metadata/configuration",
+    ] {
+        assert_eq!(get(path).0, 403, "{path}");
+    }
+    for method in ["PUT", "PATCH"] {
+        assert_eq!(guest(&d, &["-X", method, "-d", "{\"config\": {}}", &at("/1.0")]).0, 403);
+    }
+    let shutdown = guest(&d, &["-X", "PUT", "-d", "{}", &at("/internal/shutdown")]);
+    assert_eq!(shutdown.0, 403);
+    // Without a password set, every one is wrong, also none.
+    for password in ["", "x"] {
+        let body = format!("{{\"type\": \"client\", \"password\": \"{password}\"}}");
+        assert!([400, 403].contains(&guest(&d, &["-X", "POST", "-d", &body, &at("/1.0/certificates")]).0));
+    }
+    let image = d.api().get("/1.0/images?recursion=1").metadata()[0]["fingerprint"].clone();
+    let image = format!("/1.0/images/{}", image.as_str().unwrap());
+    assert!(get("/1.0/images").1.contains("\"metadata\":[]"));
+    for path in [image.as_str(), &format!("{image}/export"), "/1.0/images/aliases/busybox"] {
+        assert_eq!(get(path).0, 404, "{path}");
+    }
+    let public = serde_json::json!({"public": true, "properties": {}});
+    assert_eq!(d.api().send("PATCH", &image, &public).status, 200);
+    for path in [image.as_str(), &format!("{image}/export"), "/1.0/images/aliases/busybox"] {
+        assert_eq!(get(path).0, 200, "{path}");
+    }
+}
+
+#[test]
+fn guessing_the_password_becomes_slow() {
+    let d = daemon!(without_image());
+    let client = or_skip!(Client::new(&d, "client"));
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1"]);
+    d.lxc_ok(&["config", "set", "core.trust_password", "right"]);
+    let guess = |password: &str| {
+        let body = format!("{{\"type\": \"client\", \"password\": \"{password}\"}}");
+        client.json(&["https://127.0.0.1:8443/1.0/certificates", "-X", "POST", "-d", &body])
+    };
+    let codes: Vec<_> = (0..8).map(|n| guess(&format!("wrong{n}"))["error_code"].clone()).collect();
+    assert!(codes.contains(&403.into()) && codes.contains(&429.into()), "{codes:?}");
+    eventually("the right one is taken after a while", || {
+        (guess("right")["status_code"] == 200).then_some(())
+    });
+}
+
+/// A connection that stays open.
+struct Open(std::process::Child);
+
+impl Open {
+    fn new(client: &Client, port: u16) -> Self {
+        let mut command = client.d.inside("openssl");
+        command.args(["s_client", "-quiet", "-no_ign_eof", "-connect", &format!("127.0.0.1:{port}")]);
+        command.args(["-cert", &format!("{}.crt", client.path), "-key", &format!("{}.key", client.path)]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// The first line of the answer; the rest of it is read too.
+    fn ask(&mut self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: lxd\r\n\r\n");
+        self.0.stdin.as_mut().unwrap().write_all(request.as_bytes()).unwrap();
+        let mut answer = BufReader::new(self.0.stdout.as_mut().unwrap());
+        let (mut status, mut length) = (String::new(), 0);
+        answer.read_line(&mut status).unwrap();
+        loop {
+            let mut line = String::new();
+            answer.read_line(&mut line).unwrap();
+            if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
+                length = text.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        answer.read_exact(&mut vec![0; length]).unwrap();
+        status
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// Somebody else who listens in the daemon's namespaces.
+struct Listening {
+    child: std::process::Child,
+    stop: Command,
+}
+
+impl Listening {
+    fn at(d: &TestDaemon, host: &str, port: u16) -> Result<Self, Unavailable> {
+        needs("openssl")?;
+        let pid = d.scratch().join("other");
+        let script = "openssl s_server -quiet -accept $1:$2 -cert $3.crt -key $3.key & \
+                      until grep -qi \"$(printf :%04X $2)\" /proc/net/tcp; do sleep 0.1; done; \
+                      echo $! > $4; wait";
+        let mut command = d.inside("sh");
+        command.args(["-c", script, "sh", host, &port.to_string()]).arg(d.lxd_dir().join("server")).arg(&pid);
+        let child = command.spawn().map_err(|e| Unavailable(format!("sh: {e}")))?;
+        let pid = eventually("the other program listens", || {
+            std::fs::read_to_string(&pid).ok().filter(|text| text.ends_with('\n'))
+        });
+        let mut stop = d.inside("kill");
+        stop.arg(pid.trim());
+        Ok(Self { child, stop })
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = run(&mut self.stop);
+        let _ = self.child.wait();
+    }
+}
