@@ -122,7 +122,7 @@ class Bench:
         self.many(2 if self.options.quick else 4, rates)
 
     def memory(self, label):
-        time.sleep(3)  # both give memory back some time after they used it
+        time.sleep(16)  # both give memory back some time after they used it
         for side in self.pair:
             self.record(side, f"mem.daemon.{label}", "MiB", pss(side.process.pid))
 

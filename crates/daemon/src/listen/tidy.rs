@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How long after a connection's end, and how often at most.
-const AFTER: Duration = Duration::from_secs(1);
+/// How long after a connection's end, and how often at most: operations that have ended can still be asked
+/// about for some seconds, and memory in use keeps what lies around it.
+const AFTER: Duration = Duration::from_secs(7);
 
 /// Tidies up some time after it was asked to. Cheap to clone.
 #[derive(Clone)]
