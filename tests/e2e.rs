@@ -37,6 +37,7 @@ mod profiles;
 mod proxies;
 mod pylxd;
 mod raw_lxc;
+mod remotes;
 mod rules;
 mod seccomp;
 mod services;

@@ -4,8 +4,10 @@ mod aliases;
 mod args;
 mod commands;
 mod editor;
+mod hints;
 mod output;
 mod pairs;
+mod prompt;
 mod session;
 mod settings;
 mod signals;
@@ -48,7 +50,13 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(code) => code,
-        Err(error) => report(&error, debug),
+        Err(error) => {
+            let code = report(&error, debug);
+            if let Some(hint) = hints::hint(&session, &error) {
+                eprintln!("{hint}");
+            }
+            code
+        }
     }
 }
 

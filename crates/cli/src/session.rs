@@ -95,6 +95,13 @@ impl Session {
         Ok(client)
     }
 
+    /// A server across the network that this command spoke to, and whether it is a public one.
+    pub(crate) fn remotes_across(&self) -> Option<(String, bool)> {
+        let clients = self.clients.borrow();
+        let (name, _) = clients.iter().find(|(_, client)| client.address().socket().is_none())?;
+        Some((name.clone(), self.settings.remotes.get(name).is_some_and(|remote| remote.public)))
+    }
+
     /// True when two remotes lead to the same server.
     pub(crate) fn same_server(&self, one: &str, other: &str) -> bool {
         one == other

@@ -50,6 +50,9 @@ pub(crate) struct Remote {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) protocol: String,
     pub(crate) public: bool,
+    /// What other clients keep here.
+    #[serde(flatten)]
+    pub(crate) rest: BTreeMap<String, serde_json::Value>,
     /// Built in, never changed and never written down.
     #[serde(skip)]
     pub(crate) fixed: bool,
@@ -65,6 +68,9 @@ struct File {
     remotes: BTreeMap<String, Remote>,
     #[serde(deserialize_with = "api::null_default")]
     aliases: BTreeMap<String, String>,
+    /// What other clients keep here.
+    #[serde(flatten)]
+    rest: BTreeMap<String, serde_json::Value>,
 }
 
 /// The file as it is first written. Most people leave it so, and then every command saves the time
@@ -87,6 +93,7 @@ pub(crate) struct Settings {
     pub(crate) default_remote: String,
     pub(crate) remotes: BTreeMap<String, Remote>,
     pub(crate) aliases: BTreeMap<String, String>,
+    rest: BTreeMap<String, serde_json::Value>,
 }
 
 impl Settings {
@@ -123,6 +130,7 @@ impl Settings {
             default_remote: named.unwrap_or_else(|| "local".to_owned()),
             remotes,
             aliases: file.aliases,
+            rest: file.rest,
         })
     }
 
@@ -139,6 +147,7 @@ impl Settings {
             default_remote: self.default_remote.clone(),
             remotes: self.remotes.iter().filter(|(_, remote)| !remote.fixed).map(clone_pair).collect(),
             aliases: self.aliases.clone(),
+            rest: self.rest.clone(),
         };
         let text =
             yaml::to_string(&file).map_err(|source| SettingsError::Parse { path: path.clone(), source })?;
@@ -172,7 +181,7 @@ fn clone_pair((name, remote): (&String, &Remote)) -> (String, Remote) {
 
 fn streams(addr: &str, fixed: bool) -> Remote {
     let protocol = "simplestreams".to_owned();
-    Remote { addr: addr.to_owned(), protocol, public: true, auth_type: String::new(), fixed }
+    Remote { addr: addr.to_owned(), protocol, public: true, fixed, ..Remote::default() }
 }
 
 fn built_in() -> [(String, Remote); 3] {
@@ -190,6 +199,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     std::fs::create_dir_all(directory)?;
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }
@@ -245,11 +255,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.yml");
         let text = "default-remote: gone\nremotes:\n  lab:\n    addr: https://h:8443\n    protocol: lxd\n    \
-                    public: false\n    auth_type: tls\n    project: default\naliases: {}\n";
+                    public: false\n    auth_type: tls\n    project: default\naliases: {}\nnotes:\n  a: 1\n";
         std::fs::write(&path, text).unwrap();
         let settings = Settings::read(Some(path.clone())).unwrap();
         assert_eq!(settings.default_remote, "local");
         assert_eq!(settings.remotes["lab"].protocol, "lxd");
+        // What we know nothing about is still there afterwards.
+        settings.save().unwrap();
+        let saved = std::fs::read_to_string(&path).unwrap();
+        for line in ["    project: default\n", "\nnotes:\n  a: 1\n", "    public: false\n"] {
+            assert!(saved.contains(line), "{line:?} is not in {saved}");
+        }
         std::fs::write(&path, "remotes: [").unwrap();
         assert!(matches!(Settings::read(Some(path)), Err(SettingsError::Parse { .. })));
     }

@@ -209,6 +209,20 @@ fn remotes_and_aliases_are_kept() {
     assert_eq!(fake.ok(&["config", "get", "lab:c1", "limits.cpu"]), "1\n");
     assert!(fake.fails(&["remote", "add", "lab", &address]).contains("Remote lab exists as <unix://"));
     assert!(fake.fails(&["remote", "add", "far", "ftp://h:8443"]).contains("is not an address"));
+    fake.ok(&["remote", "add", "mini", "https://example.org/minimal/", "--protocol", "simplestreams"]);
+    assert!(
+        fake.ok(&["remote", "list", "--format", "csv"])
+            .contains("mini,https://example.org/minimal,simplestreams,,YES,NO\n")
+    );
+    fake.ok(&["remote", "rename", "mini", "small"]);
+    fake.ok(&["remote", "set-url", "small", "https://example.org/small"]);
+    assert!(fake.ok(&["remote", "list", "--format", "json"]).contains("https://example.org/small"));
+    fake.ok(&["remote", "remove", "small"]);
+    assert!(fake.fails(&["remote", "remove", "small"]).contains("doesn't exist"));
+    assert!(fake.fails(&["remote", "rename", "ubuntu", "x"]).contains("static"));
+    assert!(fake.fails(&["remote", "add", "a b", &address]).contains("no blanks"));
+    let unreachable = fake.fails(&["remote", "add", "far", "127.0.0.1:1"]);
+    assert!(unreachable.contains("cannot connect to 127.0.0.1:1") && unreachable.contains("https_address"));
     assert!(fake.fails(&["remote", "remove", "local"]).contains("static"));
     fake.ok(&["remote", "set-default", "lab"]);
     assert_eq!(fake.ok(&["remote", "get-default"]), "lab\n");

@@ -80,6 +80,21 @@ impl Keys {
         Ok(Client::over(dialer, url, known))
     }
 
+    /// A client for a server that was never met: one that an authority has to vouch for. `None` when this
+    /// system knows no authority at all.
+    ///
+    /// # Errors
+    /// As [`Keys::client`].
+    pub fn stranger(&self, url: String, public: bool) -> Result<Option<Client>, KeysError> {
+        let trust = self.authority()?.map_or(Trust::System, Trust::Authority);
+        let identity = if public { None } else { Some(self.identity()?) };
+        match Dialer::new(&trust, identity.as_ref(), Proxies::from_environment()) {
+            Ok(dialer) => Ok(Some(Client::over(dialer, url, None))),
+            Err(DialError::Config(_)) if matches!(trust, Trust::System) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// A client for a server that is known by this certificate, whether it is kept or not.
     ///
     /// # Errors

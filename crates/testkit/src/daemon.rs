@@ -112,6 +112,11 @@ impl TestDaemon {
         Builder { init: true, image: true, nat: false, environment: Vec::new() }
     }
 
+    /// The namespaces that it lives in.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
     /// Its `LXD_DIR`.
     #[must_use]
     pub fn lxd_dir(&self) -> PathBuf {

@@ -84,6 +84,18 @@ impl Sandbox {
         command
     }
 
+    /// A command that runs this program on its network, but among the host's processes and files.
+    pub(crate) fn on_its_network(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.holder.to_string(), "--net", "--"]).arg(program);
+        command
+    }
+
+    /// The process that holds the namespaces, by its number on the host.
+    pub(crate) fn holder(&self) -> u32 {
+        self.holder
+    }
+
     /// End everything inside. The kernel kills a process namespace with its first process, and
     /// that one is not gone before all others are.
     pub(crate) fn end(&mut self) {

@@ -1,24 +1,14 @@
 //! Arguments of `remote` and `alias`.
 
 use super::FormatArg;
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueEnum};
 
 // `remote` commands.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum RemoteCommand {
     /// Add a server
-    #[command(
-        arg_required_else_help = true,
-        after_help = "Examples:\n  lxc remote add test unix:///srv/lxd/unix.socket"
-    )]
-    Add {
-        /// Its name, for use before the colon
-        name: String,
-        /// Its address
-        #[arg(value_name = "ADDRESS")]
-        address: String,
-    },
+    Add(RemoteAddArgs),
     /// Print the server that is used when none is named
     #[command(after_help = "Examples:\n  lxc remote get-default")]
     GetDefault,
@@ -59,7 +49,7 @@ pub(crate) enum RemoteCommand {
     /// Change the address of a server
     #[command(
         arg_required_else_help = true,
-        after_help = "Examples:\n  lxc remote set-url test unix:///srv/other/unix.socket"
+        after_help = "Examples:\n  lxc remote set-url foo https://foo.example.org:8443\n  lxc remote set-url test unix:///srv/other/unix.socket"
     )]
     SetUrl {
         /// Its name
@@ -68,6 +58,54 @@ pub(crate) enum RemoteCommand {
         #[arg(value_name = "ADDRESS")]
         address: String,
     },
+}
+
+// Arguments of `remote add`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
+An address is a host name or an address, with or without a port (8443 where none is given), also as
+https://HOST:PORT, or the path of a unix socket. A token is what `lxc config trust add` prints on the
+server. Without a name the host's name is used.
+
+Examples:
+  lxc remote add foo 1.2.3.4
+  lxc remote add foo 2607:f2c0:f00f:2770:216:3eff:fee1:bd67
+  lxc remote add foo.example.org --accept-certificate --password something-secure
+  lxc remote add foo eyJjbGllbnRfbmFtZSI6I...
+  lxc remote add pictures images.example.org --public
+  lxc remote add minimal https://cloud-images.ubuntu.com/minimal/releases --protocol simplestreams
+  lxc remote add test unix:///srv/lxd/unix.socket"
+)]
+pub(crate) struct RemoteAddArgs {
+    /// Its name, for use before the colon, and its address, or a token that it gave out
+    #[arg(required = true, num_args = 1..=2, value_name = "[NAME] ADDRESS|TOKEN")]
+    pub(crate) args: Vec<String>,
+    /// Trust the certificate that the server shows, whatever it is
+    #[arg(long)]
+    pub(crate) accept_certificate: bool,
+    /// The server's password, or a token that it gave out
+    #[arg(long)]
+    pub(crate) password: Option<String>,
+    /// Use its public images only, without telling it who we are
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// What kind of server it is
+    #[arg(long, value_enum)]
+    pub(crate) protocol: Option<Protocol>,
+    /// How the server knows its clients
+    #[arg(long, value_parser = ["tls"])]
+    pub(crate) auth_type: Option<String>,
+}
+
+/// Kinds of servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// One like this
+    Lxd,
+    /// A web server with images
+    Simplestreams,
 }
 
 // `alias` commands.

@@ -64,7 +64,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<E
         Command::Pause(args) => pause::run(session, &args).await?,
         Command::Profile(command) => profile::run(session, command).await?,
         Command::Query(args) => query::run(session, &args).await?,
-        Command::Remote(command) => remote::run(session, command)?,
+        Command::Remote(command) => remote::run(session, command).await?,
         Command::Rename(args) => rename::run(session, &args.source, &args.target).await?,
         Command::Restart(args) => restart::run(session, &args).await?,
         Command::Restore(args) => restore::run(session, &args).await?,
