@@ -2,7 +2,7 @@
 
 use crate::args::Global;
 use crate::settings::{Remote, Settings};
-use client::{Address, Client};
+use client::{Address, Client, ImageServer};
 use futures_util::future::join_all;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ pub(crate) enum RemoteError {
     Unknown(String),
     /// An image server.
     #[error(
-        "The remote \"{0}\" is an image server of the simplestreams kind, which cannot be used yet; import images with: lxc image import"
+        "The remote \"{0}\" is an image server: there are images to see and to launch there, and nothing else"
     )]
     Streams(String),
 }
@@ -93,6 +93,18 @@ impl Session {
         }
         self.clients.borrow_mut().insert(remote.to_owned(), client.clone());
         Ok(client)
+    }
+
+    /// The URL of a remote that is an image server of the simplestreams kind.
+    pub(crate) fn image_server_url(&self, remote: &str) -> Option<String> {
+        let known = self.settings.remotes.get(remote).filter(|_| !self.global.force_local)?;
+        (known.protocol == "simplestreams").then(|| known.addr.clone())
+    }
+
+    /// A remote that is an image server of the simplestreams kind.
+    pub(crate) fn image_server(&self, remote: &str) -> anyhow::Result<Option<ImageServer>> {
+        let Some(url) = self.image_server_url(remote) else { return Ok(None) };
+        Ok(Some(ImageServer::new(&url, &self.settings.directory()?.join("simplestreams"))?))
     }
 
     /// A server across the network that this command spoke to, and whether it is a public one.

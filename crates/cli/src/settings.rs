@@ -136,8 +136,12 @@ impl Settings {
 
     /// The certificates beside the file.
     pub(crate) fn keys(&self) -> Result<Keys, SettingsError> {
-        let directory = self.path.as_deref().and_then(Path::parent).ok_or(SettingsError::NoHome)?;
-        Ok(Keys::new(directory.to_owned()))
+        Ok(Keys::new(self.directory()?.to_owned()))
+    }
+
+    /// Where the file and everything beside it are.
+    pub(crate) fn directory(&self) -> Result<&Path, SettingsError> {
+        self.path.as_deref().and_then(Path::parent).ok_or(SettingsError::NoHome)
     }
 
     /// Writes the file through a temporary one.

@@ -68,10 +68,23 @@ fn an_unknown_image_says_what_to_try() {
     let text = fake.fails(&["launch", "ubuntu/22.04", "u1"]);
     assert_eq!(
         text,
-        "Error: Cannot create a container from \"ubuntu/22.04\" (did you mean ubuntu:22.04?): not found\n"
+        "The local image 'ubuntu/22.04' couldn't be found, trying 'ubuntu:22.04' instead.\n\
+         Error: Cannot create a container on local from an image on ubuntu: not found\n"
     );
     assert!(fake.fails(&["launch", "debian/12", "u1"]).contains("lxc image list"));
-    assert!(fake.fails(&["launch", "ubuntu:22.04", "u1"]).contains("image server"));
+    assert!(fake.fails(&["list", "ubuntu:"]).contains("The remote \"ubuntu\" is an image server"));
+}
+
+#[test]
+fn the_server_is_told_where_an_image_server_has_the_image() {
+    let fake = Fake::start(willing);
+    fake.ok(&["init", "ubuntu:16.04", "u1"]);
+    let request = fake.find("POST /1.0/containers").json();
+    let expected = json!({"type": "image", "alias": "16.04", "mode": "pull", "protocol": "simplestreams",
+        "server": "https://cloud-images.ubuntu.com/releases"});
+    assert_eq!(request["source"], expected);
+    // Nothing is looked up, and a server without a container of its own is no place for one.
+    assert_eq!(fake.ok(&["init", "ubuntu:16.04"]), "Creating the container\nContainer name is: fond-newt\n");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Everything that can go wrong between a caller and a daemon.
 
 use crate::Address;
+use simplestreams::StreamsError;
 use std::io;
 use std::path::PathBuf;
 use transport::dial::DialError;
+use transport::get::GetError;
 
 /// A request, stream or operation that failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,18 @@ pub enum Error {
     /// A server across the network cannot be reached, or is not to be trusted.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// What an image server lists cannot be read.
+    #[error(transparent)]
+    Streams(#[from] StreamsError),
+    /// A file of an image server cannot be fetched.
+    #[error(transparent)]
+    Get(#[from] GetError),
+    /// A file is not what the image server's list says.
+    #[error("{url} is another file than the image server's list says (wrong size or SHA-256)")]
+    OtherFile {
+        /// Which.
+        url: String,
+    },
     /// Nobody but programs on its own host reaches the server.
     #[error(
         "the server at {address} does not listen on the network, so that no other server can fetch from it; let it with: lxc config set core.https_address :8443"

@@ -132,6 +132,11 @@ impl Lab {
         }
     }
 
+    /// A host that is to be stopped or started.
+    pub fn host_mut(&mut self, host: usize) -> &mut TestDaemon {
+        &mut self.hosts[host]
+    }
+
     /// Our `lxc` on host 0, to be given arguments and run.
     #[must_use]
     pub fn lxc_command(&self) -> Command {

@@ -1,13 +1,14 @@
 //! `lxc init` and `lxc launch`.
 
+use super::image_source::{self, From};
 use crate::args::CreateArgs;
 use crate::output;
 use crate::pairs;
 use crate::session::{Session, Target};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use api::Devices;
 use api::instances::{InstancesPost, Source, StatePut};
-use client::Client;
+use client::{Client, Pending};
 use std::collections::BTreeMap;
 
 /// `lxc init`.
@@ -34,21 +35,14 @@ pub(crate) async fn launch(session: &Session, args: &CreateArgs) -> anyhow::Resu
 /// Creates the container and returns its name.
 async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<(Client, String)> {
     let image = session.target(&args.image)?;
-    let target = session.target(args.name.as_deref().unwrap_or_default())?;
-    // `lxc launch lab:image` without a name means a container on that server.
-    let target = match args.name {
-        None => Target { remote: image.remote.clone(), name: String::new() },
-        Some(_) => target,
+    let target = match &args.name {
+        Some(name) => session.target(name)?,
+        // `lxc launch lab:image` without a name means a container on that server; an image server has none.
+        None if session.image_server_url(&image.remote).is_none() => {
+            Target { remote: image.remote.clone(), name: String::new() }
+        }
+        None => session.target("")?,
     };
-    if !session.same_server(&image.remote, &target.remote) {
-        // Tells what is wrong with the image's server, if it is not merely another one.
-        session.client(&image.remote)?;
-        bail!(
-            "The image is on \"{}\" and the container would be on \"{}\": export the image there and import it here first",
-            image.remote,
-            target.remote
-        );
-    }
     let client = session.client(&target.remote)?;
     let request = InstancesPost {
         name: target.name.clone(),
@@ -57,7 +51,6 @@ async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<(Client,
         config: pairs::parse(&args.config)?,
         devices: devices(&client, args).await?,
         instance_type: args.kind.clone().unwrap_or_default(),
-        source: source(&client, &image.name).await?,
         ..InstancesPost::default()
     };
     if target.name.is_empty() {
@@ -65,10 +58,17 @@ async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<(Client,
     } else {
         output::line(format!("Creating {}", target.name))?;
     }
-    let pending = client.create_container(&request).await.map_err(|error| explain(session, &image, error))?;
-    super::wait(session, &pending, "Retrieving image")
-        .await
-        .map_err(|error| explain(session, &image, error))?;
+    let pending = match request_from(session, &client, &request, &image, &target).await {
+        Ok(pending) => pending,
+        Err(error) => match instead(session, &client, &image, &target, &error).await {
+            Some(other) => {
+                let meant = format!("{}:{}", other.remote, other.name);
+                eprintln!("The local image '{}' couldn't be found, trying '{meant}' instead.", image.name);
+                request_from(session, &client, &request, &other, &target).await?
+            }
+            None => return Err(explain(&image, error)),
+        },
+    };
     if !target.name.is_empty() {
         return Ok((client, target.name));
     }
@@ -79,17 +79,50 @@ async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<(Client,
     Ok((client, name.to_owned()))
 }
 
-/// What the image is meant by: nearly always its alias. Only a text that could be a fingerprint costs a question.
-async fn source(client: &Client, image: &str) -> anyhow::Result<Source> {
-    let image = if image.is_empty() { "default" } else { image };
-    let mut source = Source { kind: "image".to_owned(), ..Source::default() };
-    let hexadecimal = image.len() <= 64 && image.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if hexadecimal && client.alias(image).await.is_err_and(|error| error.is_not_found()) {
-        source.fingerprint = image.to_owned();
-    } else {
-        source.alias = image.to_owned();
+/// Creates the container from an image, wherever that is.
+async fn request_from(
+    session: &Session,
+    client: &Client,
+    request: &InstancesPost,
+    image: &Target,
+    target: &Target,
+) -> anyhow::Result<Pending> {
+    let attempt = async |source: Source| {
+        let request = InstancesPost { source, ..request.clone() };
+        let pending = client.create_container(&request).await?;
+        super::wait(session, &pending, "Retrieving image").await?;
+        Ok(pending)
+    };
+    match image_source::source(session, image, target).await? {
+        From::Here(source) => Ok(attempt(source).await?),
+        From::There(origin, wanted) => {
+            let from = |address: &str| origin.at(address, wanted.clone());
+            let created = origin.try_each(async |address| attempt(from(address)).await).await;
+            created.with_context(|| {
+                format!("Cannot create a container on {} from an image on {}", target.remote, image.remote)
+            })
+        }
     }
-    Ok(source)
+}
+
+/// What may be meant by an image that is not there: `ubuntu/16.04` for `ubuntu:16.04`.
+async fn instead(
+    session: &Session,
+    client: &Client,
+    image: &Target,
+    target: &Target,
+    error: &anyhow::Error,
+) -> Option<Target> {
+    if image.remote != target.remote || !is_not_found(error) {
+        return None;
+    }
+    let other = image_source::guess(session, image)?;
+    // A profile or pool may be what is missing.
+    client.alias(&image.name).await.is_err_and(|error| error.is_not_found()).then_some(other)
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<client::Error>().is_some_and(client::Error::is_not_found)
 }
 
 fn profiles(args: &CreateArgs) -> Option<Vec<String>> {
@@ -118,18 +151,14 @@ async fn devices(client: &Client, args: &CreateArgs) -> anyhow::Result<Devices> 
 }
 
 /// Adds what to try to an error about an unknown image.
-fn explain(session: &Session, image: &Target, error: client::Error) -> anyhow::Error {
-    if !error.is_not_found() {
-        return error.into();
+fn explain(image: &Target, error: anyhow::Error) -> anyhow::Error {
+    if !is_not_found(&error) {
+        return error;
     }
-    let first = image.name.split('/').next().unwrap_or_default();
-    let hint = if session.settings.remotes.contains_key(first) && first != image.name {
-        let rest = &image.name[first.len() + 1..];
-        format!("did you mean {first}:{rest}?")
-    } else {
-        "see `lxc image list` and `lxc profile list`".to_owned()
-    };
-    anyhow::Error::new(error).context(format!("Cannot create a container from \"{}\" ({hint})", image.name))
+    error.context(format!(
+        "Cannot create a container from \"{}\" (see `lxc image list` and `lxc profile list`)",
+        image.name
+    ))
 }
 
 async fn warn_without_network(client: &Client, name: &str) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@ mod exec;
 mod file;
 mod holder;
 mod image;
+mod image_source;
 mod info;
 mod launch;
 mod list;

@@ -23,7 +23,10 @@ pub(crate) async fn run(session: &Session, command: ImageAliasCommand) -> anyhow
         }
         ImageAliasCommand::List { filters, format } => {
             let (remote, filters) = super::list::split_remote(session, &filters)?;
-            let mut aliases = session.client(&remote)?.aliases().await?;
+            let mut aliases = match session.image_server(&remote)? {
+                Some(server) => super::told(&remote, server.aliases().await?),
+                None => session.client(&remote)?.aliases().await?,
+            };
             aliases.retain(|alias| {
                 filters.iter().all(|text| alias.name.contains(text) || alias.target.starts_with(text))
             });

@@ -18,8 +18,7 @@ const HELP: &str = "\
 ";
 
 pub(crate) async fn show(session: &Session, image: &str) -> anyhow::Result<()> {
-    let (client, fingerprint) = super::fingerprint(session, image).await?;
-    let image = client.image(&fingerprint).await?.value;
+    let image = super::found(session, image).await?;
     Ok(output::print(&yaml::to_string(&changeable(image))?)?)
 }
 

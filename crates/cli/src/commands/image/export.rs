@@ -9,6 +9,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) async fn run(session: &Session, image: &str, target: &str) -> anyhow::Result<()> {
+    let asked = session.target(image)?;
+    if let Some(server) = session.image_server(&asked.remote)? {
+        return super::export_streams::run(session, &server, &asked.name, target).await;
+    }
     let (client, fingerprint) = super::fingerprint(session, image).await?;
     let received = client.export_image(&fingerprint).await?;
     if target == "-" {
@@ -58,7 +62,7 @@ async fn to_stdout(received: Received) -> anyhow::Result<()> {
 }
 
 /// Into a directory under the server's names, else under the name given with the server's extension.
-fn destination(target: &Path, name: &str, suffix: &str) -> PathBuf {
+pub(super) fn destination(target: &Path, name: &str, suffix: &str) -> PathBuf {
     if target.is_dir() {
         return target.join(name);
     }
@@ -75,17 +79,17 @@ fn destination(target: &Path, name: &str, suffix: &str) -> PathBuf {
 }
 
 /// A name from the server that stays in the directory it is put in.
-fn safe_name(name: &str) -> anyhow::Result<String> {
+pub(super) fn safe_name(name: &str) -> anyhow::Result<String> {
     let plain = !name.is_empty() && !matches!(name, "." | "..") && !name.contains(['/', '\0']);
     ensure!(plain, "The server sent \"{name}\" as the name of a file");
     Ok(name.to_owned())
 }
 
-fn create(path: &Path) -> anyhow::Result<File> {
+pub(super) fn create(path: &Path) -> anyhow::Result<File> {
     File::create(path).with_context(|| format!("cannot create {}", path.display()))
 }
 
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     // The download's own error is what matters.
     let _ = std::fs::remove_file(path);
 }

@@ -7,8 +7,7 @@ use api::images::Image;
 use std::fmt::{self, Write as _};
 
 pub(crate) async fn run(session: &Session, image: &str) -> anyhow::Result<()> {
-    let (client, fingerprint) = super::fingerprint(session, image).await?;
-    let image = client.image(&fingerprint).await?.value;
+    let image = super::found(session, image).await?;
     let mut text = String::new();
     describe(&mut text, &image)?;
     Ok(output::print(&text)?)

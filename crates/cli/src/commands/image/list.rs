@@ -32,7 +32,10 @@ pub(crate) async fn run(session: &Session, args: &ImageListArgs) -> anyhow::Resu
         })
         .collect::<anyhow::Result<_>>()?;
     let (remote, filters) = split_remote(session, &args.filters)?;
-    let mut images = session.client(&remote)?.images().await?;
+    let mut images = match session.image_server(&remote)? {
+        Some(server) => super::told(&remote, server.images().await?),
+        None => session.client(&remote)?.images().await?,
+    };
     let filters: Vec<_> = filters.iter().map(|text| Filter::new(text)).collect();
     images.retain(|image| filters.iter().all(|filter| filter.matches(image)));
     let rows = images.iter().map(|image| columns.iter().map(|column| column.2(image)).collect());

@@ -4,6 +4,7 @@ mod alias;
 mod delete;
 mod edit;
 mod export;
+mod export_streams;
 mod filters;
 mod import;
 mod info;
@@ -14,6 +15,7 @@ mod refresh;
 use crate::args::ImageCommand;
 use crate::session::{Session, Target};
 use anyhow::{Context as _, ensure};
+use api::images::Image;
 use client::Client;
 
 pub(crate) async fn run(session: &Session, command: ImageCommand) -> anyhow::Result<()> {
@@ -33,6 +35,25 @@ pub(crate) async fn run(session: &Session, command: ImageCommand) -> anyhow::Res
         ImageCommand::Show { image } => edit::show(session, &image).await,
         ImageCommand::UnsetProperty { image, key } => properties::set(session, &image, &key, None).await,
     }
+}
+
+/// What is known about an image, here or on an image server.
+async fn found(session: &Session, text: &str) -> anyhow::Result<Image> {
+    let target = session.target(text)?;
+    if let Some(server) = session.image_server(&target.remote)? {
+        let name = if target.name.is_empty() { "default" } else { &target.name };
+        return Ok(server.image(name).await?.0);
+    }
+    let (client, fingerprint) = fingerprint(session, text).await?;
+    Ok(client.image(&fingerprint).await?.value)
+}
+
+/// What an image server lists; says so when the server itself could not be asked.
+fn told<T>(remote: &str, (listed, stale): (T, Option<String>)) -> T {
+    if let Some(why) = stale {
+        eprintln!("{remote} cannot be asked ({why}); this is what it said last");
+    }
+    listed
 }
 
 /// The fingerprint, or the beginning of one, that a text stands for: an alias wins.
