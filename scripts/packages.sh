@@ -29,7 +29,7 @@ for group in "$@"; do
             required="$required gcc libc6-dev make pkg-config libseccomp-dev"
             toolchain=yes ;;
         run)
-            required="$required libseccomp2 dnsmasq-base nftables iproute2 squashfs-tools xz-utils" ;;
+            required="$required libseccomp2 dnsmasq-base nftables iproute2 rsync squashfs-tools xz-utils" ;;
         image-debian)
             required="$required mmdebstrap squashfs-tools xz-utils debian-archive-keyring" ;;
         image-busybox)

@@ -29,6 +29,7 @@ mod launch;
 mod life;
 mod limits;
 mod listing;
+mod migrate;
 mod nested;
 mod network;
 mod network_access;

@@ -2,6 +2,7 @@
 
 use crate::{Config, Devices, StatusCode, Time, null_default, state::State};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A container as `GET` shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -170,6 +171,25 @@ pub struct Source {
     pub container_only: bool,
     #[serde(deserialize_with = "null_default", skip_serializing_if = "std::ops::Not::not")]
     pub instance_only: bool,
+    /// For `migration`: the operation at the other server, as `https://host:port/1.0/operations/<uuid>`.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
+    pub operation: String,
+    /// For `migration`: the secrets of that operation's streams.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
+    /// For `migration`: the image that the container was made of.
+    #[serde(
+        rename = "base-image",
+        deserialize_with = "null_default",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub base_image: String,
+    /// For `migration`: with the state of the processes.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "std::ops::Not::not")]
+    pub live: bool,
+    /// Bring an earlier copy up to date.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "std::ops::Not::not")]
+    pub refresh: bool,
 }
 
 /// `PUT /containers/<n>`: everything that can be changed, replaced as a whole.
@@ -208,16 +228,43 @@ pub struct InstancePatch {
     pub description: Option<String>,
 }
 
-/// `POST /containers/<n>`: rename, or prepare a migration.
+/// `POST /containers/<n>`: rename, or send it to another server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InstancePost {
     /// The new name.
     #[serde(deserialize_with = "null_default")]
     pub name: String,
-    /// True to migrate instead of renaming.
+    /// True to send it to another server instead of renaming.
     #[serde(deserialize_with = "null_default")]
     pub migration: bool,
+    /// With the state of its processes. Absent: true, if it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
+    /// Without its snapshots.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "std::ops::Not::not")]
+    pub container_only: bool,
+    /// The same, as newer clients say it.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "std::ops::Not::not")]
+    pub instance_only: bool,
+    /// Who is called; none: somebody will call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<MigrationTarget>,
+}
+
+/// Where a container is to be sent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MigrationTarget {
+    /// The operation at the other server, as `https://host:port/1.0/operations/<uuid>`.
+    #[serde(deserialize_with = "null_default")]
+    pub operation: String,
+    /// That server's certificate (PEM); empty: the system's authorities vouch for it.
+    #[serde(deserialize_with = "null_default")]
+    pub certificate: String,
+    /// The secrets of the operation's streams.
+    #[serde(deserialize_with = "null_default")]
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// `PUT /containers/<n>/state`.

@@ -90,7 +90,7 @@ impl Client {
     /// # Errors
     /// 409 when the new name is taken.
     pub async fn rename_container(&self, name: &str, new_name: &str) -> Result<Pending, Error> {
-        let post = InstancePost { name: new_name.to_owned(), migration: false };
+        let post = InstancePost { name: new_name.to_owned(), ..InstancePost::default() };
         self.begin(Method::POST, &at(name), &post, None).await
     }
 
@@ -100,6 +100,14 @@ impl Client {
     /// 400 when it runs.
     pub async fn delete_container(&self, name: &str) -> Result<Pending, Error> {
         self.begin_raw(Method::DELETE, &at(name), HeaderMap::new(), crate::Body::empty()).await
+    }
+
+    /// Sends a container to another server, or lets that one fetch it.
+    ///
+    /// # Errors
+    /// 400 when it cannot be sent as it is.
+    pub async fn send_container(&self, name: &str, post: &InstancePost) -> Result<Pending, Error> {
+        self.begin(Method::POST, &at(name), post, None).await
     }
 
     /// A container's live state.

@@ -56,6 +56,11 @@ impl Pending {
         Self { client, operation }
     }
 
+    /// Where it runs.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Waits for the end.
     ///
     /// # Errors

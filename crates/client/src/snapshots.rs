@@ -46,8 +46,21 @@ impl Client {
         snapshot: &str,
         new_name: &str,
     ) -> Result<Pending, Error> {
-        let post = InstancePost { name: new_name.to_owned(), migration: false };
+        let post = InstancePost { name: new_name.to_owned(), ..InstancePost::default() };
         self.begin(Method::POST, &at(name, snapshot), &post, None).await
+    }
+
+    /// Sends a snapshot to another server, or lets that one fetch it, as a container.
+    ///
+    /// # Errors
+    /// 404 when the container has none of this name.
+    pub async fn send_snapshot(
+        &self,
+        name: &str,
+        snapshot: &str,
+        post: &InstancePost,
+    ) -> Result<Pending, Error> {
+        self.begin(Method::POST, &at(name, snapshot), post, None).await
     }
 
     /// Removes a snapshot.

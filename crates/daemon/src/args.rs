@@ -1,6 +1,7 @@
 //! The command line of `lxd`: types only.
 
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The system container manager's daemon.
@@ -46,6 +47,12 @@ pub(crate) enum Command {
     Shutdown(Shutdown),
     /// Start the daemon by its socket, if there is something for it to do
     Activateifneeded,
+    /// Become an rsync that reaches one tree only; for the daemon itself
+    #[command(name = migration::confine::FORK_RSYNC, hide = true)]
+    Forkrsync(Forkrsync),
+    /// Carry the bytes of that rsync; for rsync itself
+    #[command(name = migration::confine::FORK_RELAY, hide = true)]
+    Forkrelay(Forkrelay),
 }
 
 /// Options of `init`.
@@ -94,6 +101,30 @@ pub(crate) struct Shutdown {
     /// Give up after this many seconds
     #[arg(short, long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
+}
+
+/// Arguments of `forkrsync`.
+#[derive(Debug, Args)]
+pub(crate) struct Forkrsync {
+    /// Whether it sends or receives
+    pub(crate) role: OsString,
+    /// The tree
+    pub(crate) tree: PathBuf,
+    /// The program
+    pub(crate) program: PathBuf,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// Arguments of `forkrelay`.
+#[derive(Debug, Args)]
+pub(crate) struct Forkrelay {
+    /// The descriptor that leads to the daemon
+    pub(crate) descriptor: i32,
+    /// What a program in this place is told about the other side
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) rest: Vec<OsString>,
 }
 
 #[cfg(test)]

@@ -37,6 +37,16 @@ pub enum Error {
         "The network name {name:?} is taken by a network or an interface of the host; choose another name"
     )]
     NetworkNameTaken { name: String },
+    #[error("Cannot move the container between servers")]
+    Migration(#[from] migration::Error),
+    #[error("The other server did not connect within {} seconds", limit.as_secs())]
+    NobodyCame { limit: std::time::Duration },
+    #[error("The other server offers a container that cannot be: {why}")]
+    BadOffer { why: String },
+    #[error("The other server took longer than {} seconds for what changed while {name:?} was sent; stop the container first", limit.as_secs())]
+    FrozenTooLong { name: String, limit: std::time::Duration },
+    #[error("Can't find a storage pool for the container to use; give its device root a pool that is here")]
+    NoPoolHere,
     #[error("The fingerprint {prefix:?} matches more than one image; give more of it")]
     AmbiguousFingerprint { prefix: String },
     #[error("The fingerprint {prefix:?} matches more than one certificate; give more of it")]
@@ -249,6 +259,7 @@ impl Error {
             Self::NotFound { .. } => Kind::NotFound,
             Self::Exists { .. } | Self::ImageExists(_) => Kind::Conflict,
             Self::Name(_)
+            | Self::NoPoolHere
             | Self::NetworkNameTaken { .. }
             | Self::AmbiguousFingerprint { .. }
             | Self::AmbiguousCertificate { .. }

@@ -198,6 +198,12 @@ impl Pools {
         }
     }
 
+    /// How many bytes per second of a pool may be sent to other servers; none: as many as there can be.
+    pub(crate) fn send_limit(&self, name: &PoolName) -> Option<u64> {
+        let held = self.held(name.as_str()).ok()?;
+        storage::PoolConfig::parse(held.pool.kind(), &held.record.config).ok()?.rsync_bwlimit
+    }
+
     /// A pool that can be used.
     pub(crate) fn usable(&self, name: &PoolName) -> Result<storage::Pool, Error> {
         let held = self.held(name.as_str())?;
@@ -222,16 +228,28 @@ impl Pools {
         progress: &Progress,
     ) -> Result<(), Error> {
         let pool = self.usable(pool)?;
+        self.ensure_image(&pool, fingerprint, files, progress).await?;
+        Ok(pool.create_container(name, VolumeSource::Image(fingerprint.clone())).await?)
+    }
+
+    /// Sees to it that an image is unpacked in a pool.
+    pub(crate) async fn ensure_image(
+        &self,
+        pool: &storage::Pool,
+        fingerprint: &Fingerprint,
+        files: ImageFiles,
+        progress: &Progress,
+    ) -> Result<(), Error> {
         let progress = progress.clone();
         let fill = |dest: PathBuf| async move {
             progress.show("create_instance_from_image_unpack_progress", "Unpacking image");
             image::unpack::unpack(files, dest, Limits::default()).await.map(drop)
         };
-        pool.ensure_image(fingerprint, fill).await.map_err(|error| match error {
+        let ensured = pool.ensure_image(fingerprint, fill).await;
+        ensured.map(drop).map_err(|error| match error {
             EnsureError::Fill(error) => Error::Image(error.into()),
             EnsureError::Storage(error) => Error::Storage(error),
-        })?;
-        Ok(pool.create_container(name, VolumeSource::Image(fingerprint.clone())).await?)
+        })
     }
 
     /// An empty volume.

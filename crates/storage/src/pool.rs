@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod receive;
 mod snapshots;
 
 /// The part of a pool that the containers are in.

@@ -23,7 +23,7 @@ pub struct Entry {
     pub found: Option<PathBuf>,
 }
 
-const PROGRAMS: [(&str, &str, &str); 14] = [
+const PROGRAMS: [(&str, &str, &str); 15] = [
     ("apparmor_parser", "apparmor", "confining containers by AppArmor profiles"),
     ("blkid", "util-linux", "disks whose source is a block device"),
     ("bzip2", "bzip2", "publishing images compressed with bzip2"),
@@ -34,6 +34,7 @@ const PROGRAMS: [(&str, &str, &str); 14] = [
     ("modprobe", "kmod", "loading kernel modules (linux.kernel_modules)"),
     ("nft", "nftables", "NAT and firewall of managed bridges"),
     ("pigz", "pigz", "publishing images compressed with gzip on several processors"),
+    ("rsync", "rsync", "copying and moving containers between servers"),
     ("unsquashfs", "squashfs-tools", "importing images that are squashfs files"),
     ("xz", "xz-utils", "publishing images compressed with xz"),
     ("zstd", "zstd", "publishing images compressed with zstd"),

@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod mksquashfs;
 pub mod modprobe;
 pub mod nft;
+pub mod rsync;
 pub mod run;
 pub mod unsquashfs;
 

@@ -125,6 +125,7 @@ pub struct Run {
     deadline: Duration,
     limit: usize,
     directory: Option<PathBuf>,
+    wrapper: Option<Vec<OsString>>,
 }
 
 impl Run {
@@ -138,6 +139,7 @@ impl Run {
             deadline: DEFAULT_DEADLINE,
             limit: DEFAULT_OUTPUT,
             directory: None,
+            wrapper: None,
         }
     }
 
@@ -190,6 +192,14 @@ impl Run {
         self
     }
 
+    /// Runs this program of ours with these arguments, followed by the path of the program and its own
+    /// arguments: it prepares something and executes the program then.
+    #[must_use]
+    pub fn wrapped<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.wrapper = Some(arguments.into_iter().map(|a| a.as_ref().to_owned()).collect());
+        self
+    }
+
     /// Runs it and keeps its stdout.
     ///
     /// # Errors
@@ -230,8 +240,16 @@ impl Run {
             package: inventory::package_of(&self.program),
             program: self.program.clone(),
         })?;
-        let Self { program, args, input, deadline, limit, directory } = self;
-        let mut command = Command::new(&path);
+        let Self { program, args, input, deadline, limit, directory, wrapper } = self;
+        let mut command = match wrapper {
+            None => Command::new(&path),
+            Some(arguments) => {
+                // Also when the file that it was started from has been replaced.
+                let mut command = Command::new("/proc/self/exe");
+                command.args(arguments).arg("--").arg(&path);
+                command
+            }
+        };
         command
             .args(&args)
             .env_clear()

@@ -1,7 +1,7 @@
 //! Arguments of the commands about containers as a whole.
 
 use super::FormatArg;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 // Arguments of `init` and `launch`.
 #[derive(Debug, Args)]
@@ -144,11 +144,19 @@ pub(crate) struct DeleteArgs {
     pub(crate) interactive: bool,
 }
 
+// How a container gets to another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    Pull,
+    Push,
+    Relay,
+}
+
 // Arguments of `copy`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc copy first second\n  lxc copy first second -c limits.cpu=2 --ephemeral\n  lxc copy first second --instance-only     (without its snapshots)\n  lxc copy first/before-upgrade third"
+    after_help = "Examples:\n  lxc copy first second\n  lxc copy first second -c limits.cpu=2 --ephemeral\n  lxc copy first second --instance-only     (without its snapshots)\n  lxc copy first/before-upgrade third\n  lxc copy first lab:second                 (to another server)\n  lxc copy lab:first first --refresh        (an earlier copy)"
 )]
 pub(crate) struct CopyArgs {
     /// The container or snapshot to copy
@@ -172,21 +180,62 @@ pub(crate) struct CopyArgs {
     /// Leave the snapshots behind
     #[arg(long, visible_alias = "instance-only")]
     pub(crate) container_only: bool,
+    /// How it gets there: the target fetches it (pull), the source sends it (push), or its bytes pass
+    /// through this program (relay) [default: what the servers can, in this order]
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+    /// Leave the processes of a running container behind
+    #[arg(long)]
+    pub(crate) stateless: bool,
+    /// Property of a device of the copy
+    #[arg(short, long, value_name = "NAME,KEY=VALUE")]
+    pub(crate) device: Vec<String>,
+    /// Storage pool to put it in
+    #[arg(short, long, value_name = "POOL")]
+    pub(crate) storage: Option<String>,
+    /// Bring an earlier copy up to date
+    #[arg(long)]
+    pub(crate) refresh: bool,
 }
 
 // Arguments of `move`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc move first second\n  lxc move first/snap0 first/before-upgrade"
+    after_help = "Examples:\n  lxc move first second\n  lxc move first/snap0 first/before-upgrade\n  lxc move lab:first local:                 (to another server)"
 )]
 pub(crate) struct MoveArgs {
     /// The container or snapshot to move
     #[arg(value_name = "[REMOTE:]CONTAINER[/SNAPSHOT]")]
     pub(crate) source: String,
     /// Where to
-    #[arg(value_name = "[REMOTE:]NAME[/SNAPSHOT]")]
+    #[arg(value_name = "[REMOTE:][NAME][/SNAPSHOT]")]
     pub(crate) target: String,
+    /// Configuration on the other server
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub(crate) config: Vec<String>,
+    /// Profile to apply on the other server besides those it has
+    #[arg(short, long, value_name = "PROFILE")]
+    pub(crate) profile: Vec<String>,
+    /// Apply no profile at all on the other server
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) no_profiles: bool,
+    /// Leave the snapshots behind; they are lost
+    #[arg(long, visible_alias = "instance-only")]
+    pub(crate) container_only: bool,
+    /// How it gets there: the target fetches it (pull), the source sends it (push), or its bytes pass
+    /// through this program (relay) [default: what the servers can, in this order]
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+    /// Leave the processes of a running container behind
+    #[arg(long)]
+    pub(crate) stateless: bool,
+    /// Property of a device of the container
+    #[arg(short, long, value_name = "NAME,KEY=VALUE")]
+    pub(crate) device: Vec<String>,
+    /// Storage pool to put it in
+    #[arg(short, long, value_name = "POOL")]
+    pub(crate) storage: Option<String>,
 }
 
 // Arguments of `rename`.

@@ -1,31 +1,69 @@
-//! `lxc copy` on one server.
+//! `lxc copy`, on one server and between servers.
 
+use super::transfer::{Transfer, check_target};
 use crate::args::CopyArgs;
 use crate::output;
 use crate::pairs;
 use crate::session::{Session, Target};
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use api::instances::{Instance, InstancesPost, Snapshot, Source};
 use api::{Config, Devices};
 use client::Client;
+use std::collections::BTreeMap;
 
 pub(crate) async fn run(session: &Session, args: &CopyArgs) -> anyhow::Result<()> {
-    let (client, Target { remote, name }) = session.named(&args.source, "container")?;
+    let (from, Target { remote, name }) = session.named(&args.source, "container")?;
     let target = session.target(args.target.as_deref().unwrap_or_default())?;
-    let target_remote = match &args.target {
-        Some(text) if text.contains(':') => &target.remote,
-        _ => &remote,
+    let target_remote = if args.target.is_some() { &target.remote } else { &remote };
+    check_target(&target.name)?;
+    if session.same_server(&remote, target_remote) {
+        return on_one_server(session, &from, &name, &target.name, args).await;
+    }
+    let to = session.client(target_remote)?;
+    let original = original(&from, &name).await?;
+    let live = original.runs && !args.stateless && !args.refresh;
+    // Without a name it keeps the one that it has.
+    let own = name.split('/').next().unwrap_or_default();
+    let new_name = if target.name.is_empty() { own } else { &target.name };
+    let mut request = request(original, args, new_name)?;
+    change(&to, &mut request.devices, &args.device, args.storage.as_deref()).await?;
+    let transfer = Transfer {
+        session,
+        from: &from,
+        to: &to,
+        name: &name,
+        request,
+        mode: args.mode,
+        live,
+        container_only: args.container_only,
+        refresh: args.refresh,
     };
-    ensure!(
-        session.same_server(&remote, target_remote),
-        "Copying between servers is not supported yet; \"{remote}\" and \"{target_remote}\" are different ones"
-    );
-    let original = original(&client, &name).await?;
+    transfer.run().await?;
+    Ok(())
+}
+
+async fn on_one_server(
+    session: &Session,
+    client: &Client,
+    name: &str,
+    new_name: &str,
+    args: &CopyArgs,
+) -> anyhow::Result<()> {
+    let original = original(client, name).await?;
     let container = name.split('/').next().unwrap_or_default();
-    let request = request(original, args, &target.name)?;
+    let mut request = request(original, args, new_name)?;
+    change(client, &mut request.devices, &args.device, args.storage.as_deref()).await?;
+    request.source = Source {
+        kind: "copy".to_owned(),
+        source: name.to_owned(),
+        container_only: args.container_only,
+        instance_only: args.container_only,
+        refresh: args.refresh,
+        ..Source::default()
+    };
     let pending = client.create_container(&request).await?;
     super::wait(session, &pending, "Transferring container").await?;
-    if target.name.is_empty() {
+    if new_name.is_empty() {
         let name = pending.resource(&["containers", "instances"]);
         // A copy has both names among its resources; the new one is the other one.
         let created = created_name(&pending, &name.map(str::to_owned), container);
@@ -45,82 +83,119 @@ fn created_name(pending: &client::Pending, first: &Option<String>, source: &str)
 }
 
 /// What is copied, as far as the copy's request tells it.
-struct Original {
-    name: String,
+pub(crate) struct Original {
     architecture: String,
-    config: Config,
-    devices: Devices,
-    profiles: Vec<String>,
+    pub(crate) config: Config,
+    pub(crate) devices: Devices,
+    pub(crate) profiles: Vec<String>,
     description: String,
+    pub(crate) ephemeral: bool,
+    pub(crate) runs: bool,
 }
 
-async fn original(client: &Client, name: &str) -> anyhow::Result<Original> {
+pub(crate) async fn original(client: &Client, name: &str) -> anyhow::Result<Original> {
     if let Some((container, snapshot)) = name.split_once('/') {
-        let Snapshot { architecture, config, devices, profiles, .. } =
+        let Snapshot { architecture, config, devices, profiles, ephemeral, .. } =
             client.snapshot(container, snapshot).await?.value;
-        let (name, description) = (name.to_owned(), String::new());
-        return Ok(Original { name, architecture, config, devices, profiles, description });
+        let (description, runs) = (String::new(), false);
+        return Ok(Original { architecture, config, devices, profiles, description, ephemeral, runs });
     }
-    let Instance { name, architecture, config, devices, profiles, description, .. } =
+    let Instance { architecture, config, devices, profiles, description, ephemeral, status_code, .. } =
         client.container(name).await?.value;
-    Ok(Original { name, architecture, config, devices, profiles, description })
+    let runs = status_code != api::StatusCode::Stopped;
+    Ok(Original { architecture, config, devices, profiles, description, ephemeral, runs })
 }
 
 /// The request for a copy: what belongs to one container alone stays behind.
-fn request(source: Original, args: &CopyArgs, name: &str) -> anyhow::Result<InstancesPost> {
-    let mut config = source.config;
-    config.retain(|key, _| !key.starts_with("volatile.") || key == "volatile.base_image");
-    config.extend(pairs::parse(&args.config)?);
-    let mut profiles = source.profiles;
-    profiles.extend(args.profile.iter().cloned());
-    if args.no_profiles {
-        profiles.clear();
+fn request(mut source: Original, args: &CopyArgs, name: &str) -> anyhow::Result<InstancesPost> {
+    source.config.retain(|key, _| !key.starts_with("volatile.") || key == "volatile.base_image");
+    source.ephemeral = args.ephemeral;
+    source.into_request(name, &args.config, &args.profile, args.no_profiles)
+}
+
+impl Original {
+    /// The request for a container like it; where it comes from is still to be said.
+    pub(crate) fn into_request(
+        self,
+        name: &str,
+        config: &[String],
+        profile: &[String],
+        no_profiles: bool,
+    ) -> anyhow::Result<InstancesPost> {
+        let mut all = self.config;
+        all.extend(pairs::parse(config)?);
+        let mut profiles = self.profiles;
+        profiles.extend(profile.iter().cloned());
+        if no_profiles {
+            profiles.clear();
+        }
+        Ok(InstancesPost {
+            name: name.to_owned(),
+            architecture: self.architecture,
+            profiles: Some(profiles),
+            ephemeral: self.ephemeral,
+            config: all,
+            devices: self.devices,
+            description: self.description,
+            ..InstancesPost::default()
+        })
     }
-    Ok(InstancesPost {
-        name: name.to_owned(),
-        architecture: source.architecture,
-        profiles: Some(profiles),
-        ephemeral: args.ephemeral,
-        config,
-        devices: source.devices,
-        description: source.description,
-        source: Source {
-            kind: "copy".to_owned(),
-            source: source.name,
-            container_only: args.container_only,
-            instance_only: args.container_only,
-            ..Source::default()
-        },
-        ..InstancesPost::default()
-    })
+}
+
+/// Changes devices of the copy: `name,key=value`, and the pool of its root.
+pub(crate) async fn change(
+    to: &Client,
+    devices: &mut Devices,
+    changes: &[String],
+    pool: Option<&str>,
+) -> anyhow::Result<()> {
+    for change in changes {
+        let parts = change.split_once(',').and_then(|(name, pair)| Some((name, pair.split_once('=')?)));
+        let (name, (key, value)) =
+            parts.with_context(|| format!("\"{change}\" is no change of a device: use NAME,KEY=VALUE"))?;
+        devices.entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+    }
+    if let Some(pool) = pool {
+        // Told at once, not when everything has been sent.
+        to.pool(pool).await.with_context(|| format!("Storage pool \"{pool}\""))?;
+        let is_root = |device: &BTreeMap<String, String>| {
+            device.get("type").is_some_and(|kind| kind == "disk")
+                && device.get("path").is_some_and(|path| path == "/")
+        };
+        let own = devices.iter().find(|(_, device)| is_root(device)).map(|(name, _)| name.clone());
+        let root = devices.entry(own.unwrap_or_else(|| "root".to_owned())).or_default();
+        for (key, value) in [("type", "disk"), ("path", "/"), ("pool", pool)] {
+            root.insert(key.to_owned(), value.to_owned());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CopyArgs,
+    }
 
     #[test]
     fn volatile_keys_stay_behind_and_flags_win() {
         let pairs = [("volatile.base_image", "f"), ("volatile.eth0.hwaddr", "x"), ("limits.cpu", "1")];
         let source = Original {
-            name: "a/snap0".into(),
             architecture: "x86_64".into(),
             config: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             devices: Devices::new(),
             profiles: vec!["default".into()],
             description: String::new(),
+            ephemeral: true,
+            runs: false,
         };
-        let args = CopyArgs {
-            source: "a".into(),
-            target: Some("b".into()),
-            config: vec!["limits.cpu=2".into()],
-            profile: vec!["web".into()],
-            no_profiles: false,
-            ephemeral: false,
-            container_only: false,
-        };
+        let args = Line::parse_from(["copy", "a", "b", "-c", "limits.cpu=2", "-p", "web"]).args;
         let request = request(source, &args, "b").unwrap();
-        assert_eq!(request.source.source, "a/snap0");
         let expected = [("limits.cpu", "2"), ("volatile.base_image", "f")];
         assert_eq!(request.config, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
         assert_eq!(request.profiles.unwrap(), ["default", "web"]);

@@ -23,6 +23,7 @@ mod operation;
 mod pause;
 mod profile;
 mod query;
+mod relocate;
 mod remote;
 mod rename;
 mod restart;
@@ -32,6 +33,7 @@ mod snapshot;
 mod start;
 mod stop;
 mod storage;
+mod transfer;
 mod version;
 
 use crate::args::Command;
@@ -59,7 +61,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<E
         Command::Launch(args) => launch::launch(session, &args).await?,
         Command::List(args) => list::run(session, &args).await?,
         Command::Monitor(args) => monitor::run(session, &args).await?,
-        Command::Move(args) => rename::run(session, &args.source, &args.target).await?,
+        Command::Move(args) => relocate::run(session, &args).await?,
         Command::Network(command) => network::run(session, command).await?,
         Command::Operation(command) => operation::run(session, command).await?,
         Command::Pause(args) => pause::run(session, &args).await?,

@@ -20,6 +20,11 @@ pub(crate) type Messages = WebSocketStream<connection::Stream>;
 /// Read buffer of message streams, in bytes: their messages are small.
 const MESSAGE_BUFFER: usize = 8 * 1024;
 
+/// Read buffer of streams between servers, in bytes.
+const CARRIED: usize = 64 * 1024;
+/// Largest message between servers, in bytes.
+const LARGEST: usize = 16 * 1024 * 1024;
+
 /// A connection that speaks the websocket protocol from here on.
 #[derive(Debug)]
 pub(crate) struct Upgraded {
@@ -31,6 +36,18 @@ pub(crate) struct Upgraded {
 impl Upgraded {
     pub(crate) async fn into_messages(self) -> Messages {
         let config = WebSocketConfig::default().read_buffer_size(MESSAGE_BUFFER).write_buffer_size(0);
+        WebSocketStream::from_partially_read(self.stream, self.early, Role::Client, Some(config)).await
+    }
+}
+
+impl Upgraded {
+    /// A stream of messages of any size that other servers send each other.
+    pub(crate) async fn into_carrier(self) -> Messages {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(CARRIED)
+            .write_buffer_size(0)
+            .max_message_size(Some(LARGEST))
+            .max_frame_size(Some(LARGEST));
         WebSocketStream::from_partially_read(self.stream, self.early, Role::Client, Some(config)).await
     }
 }

@@ -6,7 +6,7 @@ mod init;
 mod shutdown;
 mod waitready;
 
-use crate::args::{Command, Lxd};
+use crate::args::{Command, Forkrsync, Lxd};
 use crate::paths::Paths;
 use crate::talk::Daemon;
 use anyhow::{Context as _, bail};
@@ -29,6 +29,14 @@ pub(crate) fn run(lxd: Lxd) -> anyhow::Result<()> {
         Some(Command::Init(init)) => briefly(init::run(&init, &socket())),
         Some(Command::Waitready(options)) => briefly(waitready::run(&socket(), options.timeout)),
         Some(Command::Shutdown(options)) => briefly(shutdown::run(&socket(), options.timeout)),
+        Some(Command::Forkrsync(Forkrsync { role, tree, program, arguments })) => {
+            match migration::confine::become_rsync(&role, &tree, &program, &arguments) {
+                Err(error) => Err(error).context("cannot lock rsync up"),
+            }
+        }
+        Some(Command::Forkrelay(relay)) => {
+            migration::confine::relay(relay.descriptor).context("cannot carry the bytes of rsync")
+        }
         Some(Command::Activateifneeded) => briefly(activateifneeded::run(&paths, &socket())),
     }
 }

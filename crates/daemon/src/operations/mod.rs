@@ -13,5 +13,5 @@ pub(crate) use operation::{CancelError, Operation};
 pub(crate) use registry::{Operations, Reporter, Task, panic_text};
 pub(crate) use resources::{Resources, container, containers, image};
 pub(crate) use secret::Secret;
-pub(crate) use sockets::{Seats, Sockets};
+pub(crate) use sockets::{Seats, Show, Sockets};
 pub(crate) use token::Token;

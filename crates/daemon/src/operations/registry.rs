@@ -1,7 +1,7 @@
 //! All operations, and the tasks that run them.
 
 use super::operation::Holding;
-use super::{Operation, Resources, Seats, Sockets, Token};
+use super::{Operation, Resources, Seats, Show, Sockets, Token};
 use crate::events::Hub;
 use api::StatusCode;
 use futures_util::FutureExt as _;
@@ -112,7 +112,7 @@ impl Operations {
         E: std::error::Error + Send + 'static,
         W: Future<Output = Result<Option<Map<String, Value>>, E>> + Send + 'static,
     {
-        let (seats, sockets) = Seats::new(streams)?;
+        let (seats, sockets) = Seats::new(streams, Show::Fds)?;
         let operation = Arc::new(Operation::new(
             self.0.hub.clone(),
             task.description,
@@ -165,6 +165,29 @@ impl Operations {
             let _ = found.cancel();
         }
         good.then_some(found)
+    }
+
+    /// Runs work that reports through `reporter` and waits for the streams of another server.
+    ///
+    /// # Errors
+    /// There is no randomness for secrets.
+    pub(crate) fn run_migrating<E, W>(
+        &self,
+        task: Task,
+        reporter: &Reporter,
+        work: impl FnOnce(Sockets) -> W,
+    ) -> std::io::Result<Arc<Operation>>
+    where
+        E: std::error::Error + Send + 'static,
+        W: Future<Output = Result<Option<Map<String, Value>>, E>> + Send + 'static,
+    {
+        let (seats, sockets) = Seats::new(migration::STREAM_NAMES, Show::Names)?;
+        let Task { description, resources, may_cancel } = task;
+        let operation =
+            Operation::new(self.0.hub.clone(), description, resources, may_cancel, Holding::Streams(seats));
+        let operation = Arc::clone(reporter.0.get_or_init(|| Arc::new(operation)));
+        self.spawn(&operation, work(sockets), false);
+        Ok(operation)
     }
 
     fn spawn<E: std::error::Error + Send + 'static>(

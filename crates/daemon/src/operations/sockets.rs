@@ -13,7 +13,19 @@ struct Seat {
 }
 
 /// The clients' side: each secret opens one stream once.
-pub(crate) struct Seats(Mutex<Vec<Seat>>);
+pub(crate) struct Seats {
+    seats: Mutex<Vec<Seat>>,
+    show: Show,
+}
+
+/// How the secrets are shown to whoever asked for the streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// Below `fds`, as streams of programs.
+    Fds,
+    /// Each by itself, as streams of a migration.
+    Names,
+}
 
 /// The operation's side: streams that will be connected, by name.
 pub(crate) struct Sockets(Vec<(&'static str, oneshot::Receiver<Connection>)>);
@@ -23,19 +35,19 @@ impl Seats {
     ///
     /// # Errors
     /// There is no randomness for secrets.
-    pub(crate) fn new(names: &[&'static str]) -> std::io::Result<(Self, Sockets)> {
+    pub(crate) fn new(names: &[&'static str], show: Show) -> std::io::Result<(Self, Sockets)> {
         let (mut seats, mut sockets) = (Vec::new(), Vec::new());
         for &name in names {
             let (sender, receiver) = oneshot::channel();
             seats.push(Seat { name, secret: Secret::random()?, sender: Some(sender) });
             sockets.push((name, receiver));
         }
-        Ok((Self(Mutex::new(seats)), Sockets(sockets)))
+        Ok((Self { seats: Mutex::new(seats), show }, Sockets(sockets)))
     }
 
     /// Takes the stream that a secret opens; `None` for a secret that is wrong or used.
     pub(crate) fn take(&self, secret: &str) -> Option<oneshot::Sender<Connection>> {
-        let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         // All are compared, so that the time does not tell which one it was.
         let found = seats
             .iter_mut()
@@ -45,9 +57,12 @@ impl Seats {
 
     /// What the client that asked for the streams is told, and nobody else.
     pub(crate) fn reveal(&self) -> serde_json::Map<String, serde_json::Value> {
-        let seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fds = seats.iter().map(|seat| (seat.name.to_owned(), seat.secret.reveal().into())).collect();
-        serde_json::Map::from_iter([("fds".to_owned(), serde_json::Value::Object(fds))])
+        let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = seats.iter().map(|seat| (seat.name.to_owned(), seat.secret.reveal().into())).collect();
+        match self.show {
+            Show::Names => names,
+            Show::Fds => serde_json::Map::from_iter([("fds".to_owned(), serde_json::Value::Object(names))]),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/1.0/containers` and `/1.0/instances`: the same objects under two names.
 
 use super::lists::{ListParams, answer, keep};
+use super::migration;
 use super::server::ServerPage;
 use crate::operations::{Operations, Reporter, Task, container, containers};
 use crate::wire::{Answer, Etag, IfMatch, Json, Params, Path, Recursion, Refusal, accepted, done, sync};
@@ -63,7 +64,8 @@ pub(crate) async fn create(
         None => container(&creation.name),
     };
     let task = Task { description: "Creating container", resources, may_cancel: true };
-    accepted(&operations.run_reporting(task, &reporter, |_| creation.work))
+    let operation = migration::begin(&operations, &reporter, task, creation.streams, creation.work)?;
+    accepted(&operation)
 }
 
 /// `GET` of one.
@@ -115,7 +117,7 @@ pub(crate) async fn patch(
     done()
 }
 
-/// `POST` to one: rename.
+/// `POST` to one: rename, or send to another server.
 pub(crate) async fn rename(
     State(instances): State<Instances>,
     State(operations): State<Operations>,
@@ -123,8 +125,9 @@ pub(crate) async fn rename(
     Json(post): Json<InstancePost>,
 ) -> Answer {
     if post.migration {
-        instances.get(&name)?;
-        return Err(Refusal::later("migrate containers"));
+        let reporter = Reporter::default();
+        let departure = instances.send(&name, &post, reporter.progress())?;
+        return migration::depart(&operations, &reporter, departure, container(&name));
     }
     let work = instances.rename(&name, &post.name).await?;
     let resources = container(&name);

@@ -20,6 +20,7 @@ mod internal;
 mod lists;
 mod logs;
 mod metadata;
+mod migration;
 mod networks;
 mod operations;
 mod pools;

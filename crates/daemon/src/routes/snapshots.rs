@@ -2,7 +2,8 @@
 
 use super::instances::prefix;
 use super::lists::{ListParams, answer, keep};
-use crate::operations::{Operations, Task, container};
+use super::migration;
+use crate::operations::{Operations, Reporter, Task, container};
 use crate::wire::{Answer, Etag, IfMatch, Json, Params, Path, Refusal, accepted, sync_bytes, sync_tagged};
 use api::instances::{InstancePost, Snapshot, SnapshotPut, SnapshotsPost};
 use axum::extract::State;
@@ -84,7 +85,7 @@ pub(crate) async fn patch(
     self::put(State(instances), operations, Path((name, snapshot)), expected, Json(put)).await
 }
 
-/// `POST …/snapshots/<s>`: another name.
+/// `POST …/snapshots/<s>`: another name, or to another server.
 pub(crate) async fn rename(
     State(instances): State<Instances>,
     State(operations): State<Operations>,
@@ -92,8 +93,9 @@ pub(crate) async fn rename(
     Json(post): Json<InstancePost>,
 ) -> Answer {
     if post.migration {
-        instances.snapshot(&name, &snapshot)?;
-        return Err(Refusal::later("migrate snapshots"));
+        let reporter = Reporter::default();
+        let departure = instances.send_snapshot(&name, &snapshot, &post, reporter.progress())?;
+        return migration::depart(&operations, &reporter, departure, container(&name));
     }
     let work = instances.rename_snapshot(&name, &snapshot, &post.name)?;
     accepted(&operations.run(task("Renaming snapshot", &name), work))

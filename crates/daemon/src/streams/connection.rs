@@ -26,6 +26,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// As a stream of a migration, whose messages are read by another protocol.
+    pub(crate) async fn into_socket(self) -> migration::Socket {
+        let (read, early) = self.reader.into_io();
+        migration::Socket::accepted(Box::new(tokio::io::join(read, self.writer.into_io())), early).await
+    }
+
     /// A websocket on a unix stream, after the handshake and the bytes `early` that followed it.
     pub(crate) fn unix(stream: UnixStream, early: &[u8]) -> Self {
         // Only makes it faster: without the right to do it things work as well.

@@ -85,6 +85,12 @@ impl Reader {
         }
     }
 
+    /// What it reads from, and what it has read ahead.
+    pub(crate) fn into_io(self) -> (Box<dyn AsyncRead + Send + Unpin>, Vec<u8>) {
+        let early = self.buffer[self.start..self.end].to_vec();
+        (self.io, early)
+    }
+
     /// The next payload, unmasked. Pings are answered on the way. Nothing is lost when the future
     /// is dropped.
     ///

@@ -64,6 +64,11 @@ impl Writer {
         Self { io, pongs }
     }
 
+    /// What it writes to.
+    pub(crate) fn into_io(self) -> Box<dyn AsyncWrite + Send + Unpin> {
+        self.io
+    }
+
     /// Sends the buffer's payload as one binary message.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::copy::{Job, What, inherited};
+use super::migrate::{Peer, Received, StreamSender, fit_root, receive};
 use super::owner::{Owner, Request};
 use super::registry::{Entry, Reservation};
 use super::{Creation, gate};
@@ -14,6 +15,7 @@ use api::{Config, Devices, Time};
 use model::arch::Architecture;
 use model::expand::expand;
 use model::names::{Fingerprint, InstanceName, PoolName, ProfileName};
+use model::power::LastPower;
 use model::state::InstanceState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ enum Origin {
     Image(Fingerprint),
     Empty,
     Copy { from: Arc<Entry>, what: What },
+    Peer { peer: Peer, base: Option<Fingerprint> },
 }
 
 /// A container that may be made: everything is checked, nothing is done.
@@ -36,6 +39,10 @@ struct Plan {
     pool: PoolName,
     origin: Origin,
     reservation: Reservation,
+    /// Where the streams go, if the other server connects them.
+    streams: Option<StreamSender>,
+    /// It ran where it comes from.
+    runs: bool,
 }
 
 /// Checks a request and reserves the name.
@@ -57,8 +64,10 @@ pub(super) fn create(
     let of = |source: &str| source.split('/').next().unwrap_or_default().to_owned();
     let source = (post.source.kind == "copy").then(|| of(&post.source.source));
     let start = post.start;
-    let plan = plan(context, post)?;
+    let mut plan = plan(context, post)?;
     let name = plan.record.name.to_string();
+    let streams = plan.streams.take();
+    let start = start || plan.runs;
     let context = context.clone();
     let work = Box::pin(async move {
         let entry = make(&context, plan, &progress).await?;
@@ -67,26 +76,35 @@ pub(super) fn create(
         }
         Ok(None)
     });
-    Ok(Creation { name, source, work })
+    Ok(Creation { name, source, streams, work })
 }
 
 fn plan(context: &Arc<Context>, post: InstancesPost) -> Result<Plan, Error> {
     let reservation = reserve(context, &post.name)?;
     let name = InstanceName::parse(reservation.name())?;
-    let (origin, inherited) = origin(context, &post.source)?;
+    let (origin, streams, inherited) = origin(context, &post.source)?;
     let profiles = match (&post.profiles, &inherited.profiles) {
         (Some(names), _) => gate::profiles(context, names)?,
         (None, Some(names)) => names.clone(),
         (None, None) => vec![ProfileName::default_profile()],
     };
     let mut config = inherited.config;
-    let template = if matches!(origin, Origin::Copy { .. }) { "copy" } else { "create" };
+    let mut sent = post.config;
+    let mut runs = false;
+    if matches!(origin, Origin::Peer { .. }) {
+        runs = LastPower::parse(sent.get(model::power::KEY).map(String::as_str)) == LastPower::Running;
+        sent.retain(|key, _| !OF_THE_OTHER_HOST.iter().any(|prefix| key.starts_with(prefix)));
+    }
+    let template = if matches!(origin, Origin::Image(_) | Origin::Empty) { "create" } else { "copy" };
     config.insert("volatile.apply_template".to_owned(), template.to_owned());
     config.insert("volatile.uuid".to_owned(), uuid::Uuid::new_v4().to_string());
-    config.extend(post.config);
+    config.extend(sent);
     let mut devices: Devices = inherited.devices;
     devices.extend(post.devices);
     let layers = context.profiles.layers(&profiles);
+    if matches!(origin, Origin::Peer { .. }) {
+        fit_root(context, &mut devices, &layers)?;
+    }
     let expanded = expand((&config, &devices), layers.iter().map(|p| (&p.config, &p.devices)));
     model::devices::validate_local(&devices)?;
     let checked = gate::check(context, &expanded)?;
@@ -107,7 +125,7 @@ fn plan(context: &Arc<Context>, post: InstancesPost) -> Result<Plan, Error> {
         profiles,
         created_at: Time::now(),
     };
-    Ok(Plan { record, pool, origin, reservation })
+    Ok(Plan { record, pool, origin, reservation, streams, runs })
 }
 
 fn reserve(context: &Context, name: &str) -> Result<Reservation, Error> {
@@ -146,22 +164,61 @@ struct Inherited {
     architecture: Option<Architecture>,
 }
 
-fn origin(context: &Context, source: &Source) -> Result<(Origin, Inherited), Error> {
+/// Keys of a container that say what it is on the server that it comes from.
+const OF_THE_OTHER_HOST: [&str; 6] = [
+    "volatile.apply_template",
+    "volatile.idmap.",
+    "volatile.last_state.",
+    "volatile.uuid",
+    "volatile.cluster.",
+    "volatile.cloud-init.",
+];
+
+fn origin(context: &Context, source: &Source) -> Result<(Origin, Option<StreamSender>, Inherited), Error> {
+    let known = |(origin, inherited)| (origin, None, inherited);
     match source.kind.as_str() {
-        "none" => Ok((Origin::Empty, Inherited::default())),
-        "image" => from_image(context, source),
-        "copy" => from_copy(context, source),
-        "migration" => Err(Error::Unsupported {
-            subject: "The source type migration".to_owned(),
-            feature: "migration",
-            hint: "copy containers within one server",
-        }),
+        "none" => Ok(known((Origin::Empty, Inherited::default()))),
+        "image" => from_image(context, source).map(known),
+        "copy" => from_copy(context, source).map(known),
+        "migration" => from_peer(context, source),
         other => Err(Error::Unknown {
             field: "source type",
             value: other.to_owned(),
-            allowed: "image, none, copy",
+            allowed: "image, none, copy, migration",
         }),
     }
+}
+
+fn from_peer(context: &Context, source: &Source) -> Result<(Origin, Option<StreamSender>, Inherited), Error> {
+    if source.live {
+        return Err(Error::Unsupported {
+            subject: "Receiving a running container from another server".to_owned(),
+            feature: "moving the state of processes",
+            hint: "stop it first, or leave its processes behind with --stateless (\"live\": false)",
+        });
+    }
+    let (peer, streams) = match source.mode.as_str() {
+        "" | "pull" => (Peer::of_source(source)?, None),
+        "push" => {
+            let (peer, sender) = Peer::calls();
+            (peer, Some(sender))
+        }
+        other => {
+            return Err(Error::Unknown {
+                field: "migration mode",
+                value: other.to_owned(),
+                allowed: "pull, push",
+            });
+        }
+    };
+    let mut config = Config::new();
+    let mut base = None;
+    if !source.base_image.is_empty() {
+        let fingerprint = Fingerprint::parse(&source.base_image)?;
+        config.insert("volatile.base_image".to_owned(), fingerprint.to_string());
+        base = context.images.get(fingerprint.as_str()).is_ok().then_some(fingerprint);
+    }
+    Ok((Origin::Peer { peer, base }, streams, Inherited { config, ..Inherited::default() }))
 }
 
 fn from_image(context: &Context, source: &Source) -> Result<(Origin, Inherited), Error> {
@@ -214,7 +271,7 @@ fn from_copy(context: &Context, source: &Source) -> Result<(Origin, Inherited), 
 }
 
 async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result<Arc<Entry>, Error> {
-    let Plan { record, pool, origin, reservation } = plan;
+    let Plan { mut record, pool, origin, reservation, .. } = plan;
     let name = record.name.clone();
     let mut steps = Steps::new(name.as_str());
     let entry = Journal::Create { name: name.clone(), pool: pool.clone() };
@@ -222,8 +279,9 @@ async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result
     steps.undo("create:journal", journal::give_up(context.store.clone(), journal));
     // Some of the volumes of a copy may be there when it fails.
     steps.undo("create:volume", remove_volumes(context.clone(), pool.clone(), name.clone()));
-    let volumes = make_volumes(context, &pool, &name, origin, progress);
-    let snapshots = steps.run("create:volume", volumes).await?;
+    let volumes = make_volumes(context, &record, origin, progress);
+    let Made { snapshots, keys, sink } = steps.run("create:volume", volumes).await?;
+    record.config.extend(keys);
     let record: Record = steps
         .run("create:record", async {
             let snapshots = snapshots.clone();
@@ -240,6 +298,12 @@ async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result
         .await?;
     crate::steps::crash_at("create:done");
     steps.keep();
+    if let Some(sink) = sink
+        && let Err(error) = sink.finish().await
+    {
+        // It is here as a whole; the other side keeps what it has.
+        tracing::warn!(instance = %name, error = &error as &dyn std::error::Error, "cannot tell the other server that everything is here");
+    }
     let entry = Owner::adopt(context, record, snapshots, InstanceState::Stopped);
     drop(reservation);
     context.networks.announce(&entry.view()).await;
@@ -247,14 +311,25 @@ async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result
     Ok(entry)
 }
 
-/// Makes the volumes; gives the records of the snapshots among them.
+/// What has been made.
+#[derive(Default)]
+struct Made {
+    /// The records of the snapshots.
+    snapshots: Vec<Snapshot>,
+    /// Keys that tell what the files are like.
+    keys: Config,
+    /// Another server that waits for the word that all of it stays.
+    sink: Option<migration::Sink>,
+}
+
+/// Makes the volumes.
 async fn make_volumes(
     context: &Context,
-    pool: &PoolName,
-    name: &InstanceName,
+    record: &NewInstance,
     origin: Origin,
     progress: &Progress,
-) -> Result<Vec<Snapshot>, Error> {
+) -> Result<Made, Error> {
+    let (pool, name) = (&record.pool, &record.name);
     match origin {
         Origin::Empty => context.pools.create_empty(pool, name).await?,
         Origin::Image(fingerprint) => {
@@ -264,10 +339,15 @@ async fn make_volumes(
         }
         Origin::Copy { from, what } => {
             let job = Job { name: name.clone(), pool: pool.clone(), what };
-            return from.ask(|reply| Request::Copy { job, reply }).await;
+            let snapshots = from.ask(|reply| Request::Copy { job, reply }).await?;
+            return Ok(Made { snapshots, ..Made::default() });
+        }
+        Origin::Peer { peer, base } => {
+            let Received { snapshots, keys, sink } = receive(context, record, peer, base, progress).await?;
+            return Ok(Made { snapshots, keys, sink: Some(sink) });
         }
     }
-    Ok(Vec::new())
+    Ok(Made::default())
 }
 
 async fn remove_volumes(context: Arc<Context>, pool: PoolName, name: InstanceName) {

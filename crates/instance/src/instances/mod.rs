@@ -30,6 +30,7 @@ mod interfaces;
 mod limit;
 mod live;
 mod metadata;
+mod migrate;
 mod modules;
 mod owner;
 mod program;
@@ -48,6 +49,7 @@ mod view;
 
 pub use console::ConsoleSession;
 pub(crate) use live::Live;
+pub use migrate::{Departure, StreamSender};
 pub(crate) use owner::Request;
 pub(crate) use registry::{Entry, Registry};
 
@@ -76,6 +78,8 @@ pub struct Creation {
     pub name: String,
     /// For `copy`: the source, which the operation lists too.
     pub source: Option<String>,
+    /// For `migration` in which the other server connects: where its streams go.
+    pub streams: Option<StreamSender>,
     /// The rest.
     pub work: Work,
 }

@@ -13,6 +13,7 @@
 
 use super::context::Context;
 use super::copy::Job;
+use super::migrate::Hold;
 use super::registry::Entry;
 use super::snapshots::Wanted;
 use super::stop::Afterwards;
@@ -73,6 +74,8 @@ pub(crate) enum Request {
     Restore { name: SnapshotName, reply: Reply<()> },
     /// Copy its files for another container.
     Copy { job: Job, reply: Reply<Vec<Snapshot>> },
+    /// Leave it as it is until what is answered is dropped; while it runs, freeze it for as long.
+    Hold { reply: Reply<Hold> },
     /// Its init has ended.
     Ended(Exit),
     /// A device of the host has come or gone.
@@ -195,6 +198,7 @@ impl Owner {
             Request::ReloadSnapshots => self.reload_snapshots().await,
             Request::Restore { name, reply } => answer(reply, self.restore(&name).await),
             Request::Copy { job, reply } => answer(reply, self.copy_to(job).await),
+            Request::Hold { reply } => self.hold(reply).await,
             Request::Ended(exit) => self.ended(exit).await,
             Request::CatchUp => self.catch_up().await,
             Request::Reconcile(kept) => self.reconcile(kept).await,

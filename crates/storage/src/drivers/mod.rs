@@ -50,6 +50,13 @@ pub enum VolumeSource {
         /// Its name.
         name: SnapshotName,
     },
+    /// What another daemon sent into a directory of [`Pool::receive`](crate::Pool::receive).
+    Received {
+        /// The directory.
+        from: PathBuf,
+        /// More will be received into it: what is there is copied. Otherwise it is taken out.
+        stays: bool,
+    },
 }
 
 /// A container's future content: what tells it from the present one, also after a crash.
@@ -131,6 +138,11 @@ pub(crate) trait Driver: Send + Sync {
     fn commit_staged(&self, name: &InstanceName, staged: Staged) -> Work<'_, ()>;
     /// Removes what was staged, if anything.
     fn discard_staged(&self, name: &InstanceName) -> Work<'_, ()>;
+
+    /// A new directory that only root can reach, filled like a volume, for what another daemon sends.
+    fn receive(&self, source: VolumeSource) -> Work<'_, PathBuf>;
+    /// Removes such a directory.
+    fn discard_received(&self, path: PathBuf) -> Work<'_, ()>;
 
     /// Containers with snapshots.
     fn snapshotted(&self) -> Work<'_, Vec<InstanceName>>;

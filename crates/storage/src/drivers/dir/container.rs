@@ -52,6 +52,10 @@ impl State {
                 self.expect_snapshot(container, name)?;
                 self.copy(&self.paths.snapshot(container, name), path, false)
             }
+            VolumeSource::Received { from, stays } => {
+                super::receive::tidy(from)?;
+                if *stays { self.copy(from, path, false) } else { super::receive::take(from, path) }
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 mod container;
 mod image;
 mod pool;
+mod receive;
 mod repair;
 mod restore;
 mod snapshot;
@@ -148,6 +149,14 @@ impl Driver for Dir {
     fn discard_staged(&self, name: &InstanceName) -> Work<'_, ()> {
         let name = name.clone();
         self.work(move |state| state.discard_staged(&name))
+    }
+
+    fn receive(&self, source: VolumeSource) -> Work<'_, PathBuf> {
+        self.work(move |state| state.receive(&source))
+    }
+
+    fn discard_received(&self, path: PathBuf) -> Work<'_, ()> {
+        self.work(move |_| Ok(crate::tree::remove_tree(&path)?))
     }
 
     fn snapshotted(&self) -> Work<'_, Vec<InstanceName>> {

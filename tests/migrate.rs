@@ -1,0 +1,188 @@
+//! Containers and snapshots go from one daemon to another: what arrives, and what an interruption leaves.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+use testkit::{Finished, TestDaemon, daemon, eventually, run};
+
+/// Two daemons whose streams meet in the client: `b:` is known to the first one's client.
+macro_rules! two_daemons {
+    () => {{
+        let (a, b) = (daemon!(), daemon!());
+        if testkit::find_program("rsync").is_none() {
+            testkit::skip!("rsync is not installed");
+        }
+        let _ = a.lxc_ok(&["remote", "add", "b", &format!("unix://{}", b.socket().display())]);
+        (a, b)
+    }};
+}
+
+fn volume(d: &TestDaemon, what: &str) -> std::path::PathBuf {
+    d.lxd_dir().join("storage-pools/default").join(what)
+}
+
+/// One line for each file of a tree: name, kind, mode, owner, size, blocks that are not there, links,
+/// attributes and content.
+fn describe(root: &Path) -> String {
+    let mut lines = Vec::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = path.symlink_metadata().unwrap();
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            let mut line = format!("{name} {:o} {}:{} {}", meta.mode(), meta.uid(), meta.gid(), meta.mtime());
+            let kind = meta.file_type();
+            if kind.is_dir() {
+                directories.push(path.clone());
+            } else if kind.is_symlink() {
+                let _ = write!(line, " -> {}", path.read_link().unwrap().display());
+            } else if kind.is_char_device() || kind.is_block_device() {
+                let _ = write!(line, " {:x}", meta.rdev());
+            } else if kind.is_file() {
+                let content = hash(&path);
+                let _ = write!(line, " {} {} {content}", meta.len(), meta.nlink());
+            }
+            if !kind.is_symlink() {
+                let got = run(std::process::Command::new("getfattr")
+                    .args(["-h", "-d", "-m", "-", "-e", "hex"])
+                    .arg(&path));
+                let text = String::from_utf8_lossy(&got.stdout).into_owned();
+                for attribute in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+                    let _ = write!(line, " {attribute}");
+                }
+            }
+            lines.push(line);
+        }
+    }
+    lines.sort();
+    lines.join("\n")
+}
+
+/// Two trees are the same; panics with what differs.
+#[track_caller]
+fn same(one: &str, other: &str) {
+    let (one, other): (BTreeSet<_>, BTreeSet<_>) = (one.lines().collect(), other.lines().collect());
+    let (lost, made): (Vec<_>, Vec<_>) = (one.difference(&other).collect(), other.difference(&one).collect());
+    assert!(lost.is_empty() && made.is_empty(), "lost: {lost:#?}\nmade: {made:#?}");
+}
+
+fn hash(path: &Path) -> String {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(std::fs::read(path).unwrap());
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn lxc(d: &TestDaemon, arguments: &[&str]) -> Finished {
+    d.lxc(arguments)
+}
+
+#[track_caller]
+fn names(d: &TestDaemon) -> Vec<String> {
+    let list = d.lxc_ok(&["list", "-c", "n", "--format", "csv"]);
+    list.lines().map(str::to_owned).collect()
+}
+
+/// Nothing of a container that did not arrive is left.
+#[track_caller]
+fn nothing_half(d: &TestDaemon) {
+    eventually("what was received is gone", || {
+        let left = |part: &str| {
+            let all = std::fs::read_dir(volume(d, part)).unwrap();
+            all.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".tmp"))
+                .count()
+        };
+        (left("snapshots") + left("containers") == 0).then_some(())
+    });
+}
+
+#[test]
+fn a_copy_is_the_same_to_the_last_attribute() {
+    let (a, b) = two_daemons!();
+    a.lxc_ok(&["init", "busybox", "c1", "-c", "user.k=v"]);
+    let root = volume(&a, "containers/c1/rootfs/root");
+    let script = r#"
+        cd "$1"; echo one > one; ln one two; ln -s /nowhere link; mknod pipe p; mknod null c 1 3
+        chown 1000:1001 one; chown -h 12:13 link; chmod 4755 one; mkdir -p deep/er; chmod 1777 deep
+        truncate -s 8M hole; printf x | dd of=hole bs=1 seek=4000000 conv=notrunc 2>/dev/null
+        setfattr -n user.note -v hello one; setfacl -m u:1234:rw deep/er 2>/dev/null || :
+        setcap cap_net_raw+ep hole 2>/dev/null || :
+    "#;
+    let _ = run(std::process::Command::new("sh").args(["-c", script, "sh"]).arg(&root)).expect_success();
+    a.lxc_ok(&["snapshot", "c1", "first"]);
+    std::fs::write(root.join("later"), "later").unwrap();
+    std::fs::remove_file(root.join("pipe")).unwrap();
+    a.lxc_ok(&["snapshot", "c1", "second"]);
+    let tree = |d: &TestDaemon, what: &str| describe(&volume(d, what).join("rootfs"));
+
+    a.lxc_ok(&["copy", "c1", "b:c2", "--mode=relay"]);
+    same(&tree(&a, "containers/c1"), &tree(&b, "containers/c2"));
+    for snapshot in ["first", "second"] {
+        let (there, here) = (format!("snapshots/c1/{snapshot}"), format!("snapshots/c2/{snapshot}"));
+        same(&tree(&a, &there), &tree(&b, &here));
+    }
+    assert!(!volume(&b, "snapshots/c2/second/rootfs/root/pipe").exists());
+    let hole = volume(&b, "containers/c2/rootfs/root/hole").metadata().unwrap();
+    assert!(hole.blocks() * 512 < hole.len() / 2, "holes stay holes");
+    assert_eq!(volume(&b, "containers/c2").metadata().unwrap().mode() & 0o7777, 0o700);
+    assert_eq!(b.lxc_ok(&["config", "get", "c2", "user.k"]).trim(), "v");
+    let object = |d: &TestDaemon, path: &str| d.api().get(&format!("/1.0/containers/{path}")).metadata();
+    for snapshot in ["first", "second"] {
+        let (there, here) = (
+            object(&a, &format!("c1/snapshots/{snapshot}")),
+            object(&b, &format!("c2/snapshots/{snapshot}")),
+        );
+        let seconds = |value: &serde_json::Value| value["created_at"].as_str().unwrap()[..19].to_owned();
+        assert_eq!(seconds(&there), seconds(&here));
+        assert_eq!(there["profiles"], here["profiles"]);
+        assert_eq!(here["config"]["user.k"], "v");
+    }
+    let (there, here) = (object(&a, "c1"), object(&b, "c2"));
+    assert_ne!(there["config"]["volatile.eth0.hwaddr"], here["config"]["volatile.eth0.hwaddr"]);
+    assert_ne!(there["config"]["volatile.uuid"], here["config"]["volatile.uuid"]);
+    assert_eq!(there["config"]["volatile.base_image"], here["config"]["volatile.base_image"]);
+    assert_eq!(here["config"]["volatile.apply_template"], "copy");
+    b.lxc_ok(&["start", "c2"]);
+    assert_eq!(b.exec("c2", &["stat", "-c", "%u:%g:%h", "/root/one"]), "1000:1001:2\n");
+    b.lxc_ok(&["restore", "c2", "first"]);
+    assert!(b.exec("c2", &["ls", "/root"]).contains("pipe"));
+
+    a.lxc_ok(&["copy", "c1/first", "b:", "--mode=relay"]);
+    same(&tree(&a, "snapshots/c1/first"), &tree(&b, "containers/c1"));
+    a.lxc_ok(&["copy", "c1", "b:c3", "--instance-only", "--mode=relay", "-c", "user.k=w"]);
+    assert_eq!(b.lxc_ok(&["list", "-c", "nS", "--format", "csv", "c3"]), "c3,0\n");
+    assert_eq!(b.lxc_ok(&["config", "get", "c3", "user.k"]).trim(), "w");
+    let taken = a.lxc_fails(&["copy", "c1", "b:c3", "--mode=relay"]);
+    assert!(taken.contains("already exists"), "{taken}");
+    nothing_half(&b);
+}
+
+#[test]
+fn a_move_leaves_nothing_behind() {
+    let (a, b) = two_daemons!();
+    a.lxc_ok(&["init", "busybox", "c1"]);
+    a.lxc_ok(&["snapshot", "c1", "s"]);
+    let before = a.api().get("/1.0/containers/c1").metadata();
+    a.lxc_ok(&["move", "c1", "b:"]);
+    assert_eq!((names(&a), names(&b)), (vec![], vec!["c1".to_owned()]));
+    let after = b.api().get("/1.0/containers/c1").metadata();
+    assert_eq!(
+        before["config"]["volatile.eth0.hwaddr"], after["config"]["volatile.eth0.hwaddr"],
+        "it is the same one"
+    );
+    a.lxc_ok(&["move", "b:c1", "c9"]);
+    assert_eq!((names(&a), names(&b)), (vec!["c9".to_owned()], vec![]));
+    assert_eq!(a.lxc_ok(&["list", "-c", "nS", "--format", "csv"]), "c9,1\n");
+    a.lxc_ok(&["launch", "busybox", "c2"]);
+    let refused = a.lxc_fails(&["move", "c2", "b:c2"]);
+    assert!(refused.contains("--stateless"), "{refused}");
+    assert_eq!(a.status("c2"), "Running");
+    a.lxc_ok(&["move", "c2", "b:c2", "--stateless"]);
+    assert_eq!((a.status("c2"), b.status("c2")), (String::new(), "Running".to_owned()));
+    let error = lxc(&a, &["move", "c9/s", "b:c9/s"]).errors();
+    assert!(error.contains("lxc copy"), "{error}");
+}
