@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(chosen(root("x"), &[root("a"), root("b")], &["a", "b"]), Some(root("b")));
         assert_eq!(chosen(root("x"), &[], &["a"]), Some(root("a")), "its other keys stay");
         assert_eq!(chosen(none.clone(), &[root("a")], &["a", "b"]), Some(none.clone()));
-        assert_eq!(chosen(none.clone(), &[none.clone()], &["a"]).unwrap()["root"]["pool"], "a");
+        assert_eq!(chosen(Devices::new(), &[Devices::new()], &["a"]).unwrap()["root"]["pool"], "a");
         assert_eq!(chosen(none.clone(), &[], &["a", "b"]), None);
         assert_eq!(chosen(root("x"), &[], &[]), None);
     }
