@@ -34,6 +34,7 @@ mod nested;
 mod network;
 mod network_access;
 mod nics;
+mod oracle;
 mod profiles;
 mod proxies;
 mod pylxd;

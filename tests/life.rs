@@ -298,3 +298,32 @@ fn the_daemon_goes_down_while_containers_still_start() {
     d.start_again_unready();
     d.wait_status("a", "Running");
 }
+
+#[test]
+fn an_init_that_fails_is_started_again_for_a_while() {
+    let d = daemon!();
+    d.lxc_ok(&["launch", "busybox", "c1", "-c", "boot.autorestart=true"]);
+    let before = d.init_pid("c1");
+    let _ = run(d.inside("kill").args(["-9", &before.to_string()])).expect_success();
+    eventually("it runs again", || {
+        let now = d.init_pid("c1");
+        (now != 0 && now != before).then_some(())
+    });
+    assert_eq!(d.exec("c1", &["hostname"]), "c1\n");
+    assert!(d.lxc_ok(&["info", "c1", "--show-log"]).contains("c1"));
+    // What is decided stays.
+    d.lxc_ok(&["stop", "--force", "c1"]);
+    assert_eq!(d.status("c1"), "Stopped");
+    d.lxc_ok(&["start", "c1"]);
+    d.exec("c1", &["sh", "-c", "(sleep 1; poweroff -f) >/dev/null 2>&1 &"]);
+    d.wait_status("c1", "Stopped");
+    // One that fails at once does so ten times more.
+    d.lxc_ok(&["init", "busybox", "bad", "-c", "boot.autorestart=true"]);
+    let rootfs = d.lxd_dir().join("storage-pools/default/containers/bad/rootfs");
+    std::fs::write(rootfs.join("sbin/init"), "#!/bin/sh\necho x >> /starts\nexit 3\n").unwrap();
+    let _ = d.lxc(&["start", "bad"]);
+    eventually("it is given up", || d.log().contains("ended too often").then_some(()));
+    d.wait_status("bad", "Stopped");
+    assert_eq!(std::fs::read_to_string(rootfs.join("starts")).unwrap().lines().count(), 11);
+    assert_eq!(d.status("c1"), "Stopped");
+}

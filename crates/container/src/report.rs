@@ -1,7 +1,7 @@
 //! The line between a cloned child and its parent, until the child executes its program.
 //!
 //! Packets from the child: `F` and an error number and a step (it failed), `R` with descriptors
-//! (it is ready), `E` (it is about to execute). The line closes by itself on exec, so the end after
+//! (it is ready; of a first process the first time with its network namespace), `E` (it is about to execute). The line closes by itself on exec, so the end after
 //! an `E` is success. Packets to the child are single bytes that mean "go on".
 
 use crate::Error;

@@ -90,6 +90,7 @@ impl Bed {
             devices: Vec::new(),
             masked: Vec::new(),
             read_only: Vec::new(),
+            writable: None,
             drop_capabilities: Vec::new(),
             rlimits: Vec::new(),
             sysctls: Vec::new(),

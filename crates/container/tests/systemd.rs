@@ -42,6 +42,7 @@ fn spec(root: PathBuf, cgroup: String) -> ContainerSpec {
         devices: ["dev/fuse", "dev/net/tun"].map(device).to_vec(),
         masked: Vec::new(),
         read_only: Vec::new(),
+        writable: None,
         drop_capabilities: Vec::new(),
         rlimits: Vec::new(),
         sysctls: Vec::new(),

@@ -46,16 +46,11 @@ pub(crate) struct Facts {
 }
 
 /// Read-only in privileged containers, whose root is the host's for the kernel: with these files it
-/// would change the host or run programs there. What is left of `/proc/sys` is its own network.
-pub(crate) const READ_ONLY: [&str; 14] = [
+/// would change the host or run programs there.
+pub(crate) const READ_ONLY: [&str; 9] = [
     "proc/bus",
     "proc/irq",
-    "proc/sys/abi",
-    "proc/sys/debug",
-    "proc/sys/dev",
-    "proc/sys/fs",
-    "proc/sys/kernel",
-    "proc/sys/vm",
+    "proc/sys",
     "proc/sysrq-trigger",
     "sys/bus",
     "sys/firmware",
@@ -63,6 +58,9 @@ pub(crate) const READ_ONLY: [&str; 14] = [
     "sys/module",
     "sys/power",
 ];
+
+/// What stays writable below these: its own network.
+pub(crate) const WRITABLE: &str = "proc/sys/net";
 
 /// Hidden in unprivileged containers: what these files say concerns the host. With nesting they
 /// stay, because a container in which parts of /proc are hidden may not mount another.
@@ -114,6 +112,7 @@ pub(crate) fn compose(facts: Facts) -> ContainerSpec {
         } else {
             Vec::new()
         },
+        writable: (privileged && !facts.nesting).then(|| WRITABLE.to_owned()),
         drop_capabilities: dropped_capabilities(privileged),
         rlimits: facts.rlimits,
         sysctls: Vec::new(),
@@ -234,8 +233,8 @@ pub(crate) mod tests {
     fn a_privileged_container_loses_what_would_make_it_the_host() {
         let spec = compose(Facts { idmap: None, ..facts() });
         assert_eq!(spec.drop_capabilities, PRIVILEGED_DROPPED);
-        assert!(spec.read_only.iter().any(|path| path == "proc/sys/kernel"));
-        assert!(!spec.read_only.iter().any(|path| path.starts_with("proc/sys/net")));
+        assert!(spec.read_only.iter().any(|path| path == "proc/sys"));
+        assert_eq!(spec.writable.as_deref(), Some("proc/sys/net"));
         assert!(spec.mounts.iter().all(|m| !m.target.starts_with("sys/kernel")));
     }
 

@@ -5,7 +5,7 @@ use model::runtime::devices::DeviceRule;
 use model::runtime::spec::{CgroupSetting, ContainerSpec, Create, Mount, MountSource, SysAccess};
 use std::path::PathBuf;
 
-use crate::compose::{self, READ_ONLY};
+use crate::compose::{self, READ_ONLY, WRITABLE};
 
 /// Where control groups are mounted inside.
 const GROUPS: &str = "sys/fs/cgroup";
@@ -71,7 +71,12 @@ fn unlock(spec: &mut ContainerSpec, tree: &str) {
 }
 
 fn proc(spec: &mut ContainerSpec, writable: bool) {
-    if writable { unlock(spec, "proc") } else { lock(spec, "proc") }
+    if writable {
+        unlock(spec, "proc")
+    } else {
+        lock(spec, "proc")
+    }
+    spec.writable = (!writable).then(|| WRITABLE.to_owned());
 }
 
 fn sys(spec: &mut ContainerSpec, access: SysAccess) {
@@ -169,10 +174,14 @@ mod tests {
     #[test]
     fn trees_can_be_opened_and_locked() {
         let strong = applied("lxc.mount.auto = proc:rw sys:rw", Facts { idmap: None, ..facts() });
-        assert!(strong.read_only.is_empty() && strong.masked.is_empty(), "{:?}", strong.read_only);
+        assert!(
+            strong.read_only.is_empty() && strong.masked.is_empty() && strong.writable.is_none(),
+            "{:?}",
+            strong.read_only
+        );
         assert_eq!(strong.sys, Some(SysAccess::Writable));
         let plain = applied("lxc.mount.auto = proc:mixed sys:ro cgroup:ro", facts());
-        assert!(plain.read_only.iter().any(|path| path == "proc/sys/kernel"));
+        assert!(plain.read_only.iter().any(|path| path == "proc/sys"));
         assert!(plain.masked.iter().any(|path| path == "proc/kcore"));
         let groups = plain.mounts.last().unwrap();
         assert!(groups.target == GROUPS && groups.read_only);

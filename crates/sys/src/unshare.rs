@@ -8,8 +8,12 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 pub enum Kind {
     /// The group that the process is in becomes the root of what it sees.
     Cgroup,
+    /// Queues, semaphores and shared memory.
+    Ipc,
     /// A copy of all mounts.
     Mount,
+    /// Interfaces, addresses and what belongs to them.
+    Net,
 }
 
 /// Give the calling thread a namespace of its own.
@@ -19,7 +23,9 @@ pub enum Kind {
 pub fn unshare(kind: Kind) -> Result<()> {
     let flags = match kind {
         Kind::Cgroup => UnshareFlags::NEWCGROUP,
+        Kind::Ipc => UnshareFlags::NEWIPC,
         Kind::Mount => UnshareFlags::NEWNS,
+        Kind::Net => UnshareFlags::NEWNET,
     };
     // SAFETY: the table of descriptors stays shared, which is all that the function warns of.
     unsafe { unshare_unsafe(flags) }
@@ -33,15 +39,16 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn both_kinds() {
+    fn every_kind() {
         let link = |name: &str| std::fs::read_link(format!("/proc/thread-self/ns/{name}"));
         let child = clone3(Namespaces::USER, None, || {
-            let before = [link("cgroup").ok(), link("mnt").ok()];
-            if unshare(Kind::Cgroup).is_err() || unshare(Kind::Mount).is_err() {
+            let links = || ["cgroup", "ipc", "mnt", "net"].map(|name| link(name).ok());
+            let before = links();
+            if [Kind::Cgroup, Kind::Ipc, Kind::Mount, Kind::Net].into_iter().any(|k| unshare(k).is_err()) {
                 return 1;
             }
-            let after = [link("cgroup").ok(), link("mnt").ok()];
-            if before[0] != after[0] && before[1] != after[1] { 0 } else { 2 }
+            let after = links();
+            if before.iter().zip(&after).all(|(before, after)| before != after) { 0 } else { 2 }
         })
         .unwrap();
         assert_eq!(wait(child.pidfd.as_fd()), Ok(Ended::Code(0)));

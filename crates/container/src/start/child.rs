@@ -6,10 +6,11 @@ use super::mounts::{self, Built};
 use super::plan::{Plan, Sysctl};
 use crate::fault::{At, Fault};
 use crate::{entry, report};
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 use rustix::process::{ioctl_tiocsctty, setsid, umask};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use sys::unshare::{Kind, unshare};
 
 /// Exit code of a child that could not execute init; its parent hears why on the line.
 const FAILED: i32 = 126;
@@ -44,7 +45,15 @@ fn go<'a>(plan: &'a Plan, inherited: &Inherited<'_>) -> Executed<'a> {
     }
     report::await_go(line)?;
     entry::become_root()?;
-    sys::unshare::unshare(sys::unshare::Kind::Cgroup).at("make a control group namespace")?;
+    // Made by the container's root, so that what is in them is its own: settings of the loopback
+    // interface below /sys, the root of message queues.
+    unshare(Kind::Net).at("make a network namespace")?;
+    unshare(Kind::Ipc).at("make an IPC namespace")?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let netns = openat(CWD, c"/proc/self/ns/net", flags, Mode::empty()).at("open the network namespace")?;
+    report::ready(line, &[netns.as_fd()])?;
+    drop(netns);
+    unshare(Kind::Cgroup).at("make a control group namespace")?;
     umask(Mode::empty());
     let built = mounts::build(plan)?;
     let console = console::make(&built.dev)?;

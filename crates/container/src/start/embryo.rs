@@ -116,9 +116,17 @@ pub fn clone(
     give_ids(spec, &plan, started.child.pid)?;
     limits::apply(started.child.pid, &spec.rlimits)?;
     proc_files::apply(started.child.pid, &spec.proc)?;
-    let netns = idmap::open_namespace(started.child.pid, "net")?;
     report::go(started.line.as_fd())?;
+    let netns = match report::hear(&started.line)? {
+        Heard::Ready(mut fds) => fds.pop().ok_or_else(ended_early)?,
+        Heard::Fault(error) => return Err(error),
+        Heard::Executing | Heard::End => return Err(ended_early()),
+    };
     Ok(Embryo { started, netns })
+}
+
+fn ended_early() -> Error {
+    Error::refused("start", "the first process ended too early")
 }
 
 /// The container's root as the host numbers it.
@@ -131,11 +139,8 @@ fn owner(spec: &ContainerSpec) -> Result<Option<(u32, u32)>, Error> {
 }
 
 fn spawn(plan: &Plan, map: Option<&IdMap>, cgroup: &Cgroup, line: &OwnedFd) -> Result<Child, Error> {
-    let mut namespaces = Namespaces::MOUNT
-        .with(Namespaces::PID)
-        .with(Namespaces::UTS)
-        .with(Namespaces::IPC)
-        .with(Namespaces::NET);
+    // Those that have files with owners are made by the container's root, see the child.
+    let mut namespaces = Namespaces::MOUNT.with(Namespaces::PID).with(Namespaces::UTS);
     if !plan.privileged {
         namespaces = namespaces.with(Namespaces::USER);
     }
@@ -276,7 +281,7 @@ impl Released {
         let Self { embryo: Embryo { mut started, netns }, fds, executing } = self;
         let [devpts, console]: [OwnedFd; 2] = match (executing, fds.try_into()) {
             (true, Ok(fds)) => fds,
-            _ => return Err(Error::refused("start", "the first process ended too early")),
+            _ => return Err(ended_early()),
         };
         let pid = started.child.pid;
         let pidfd = started.child.pidfd.try_clone();

@@ -122,10 +122,21 @@ pub(super) fn restrict<'a>(plan: &'a Plan, dev: &Dev) -> Result<(), Fault<'a>> {
     for spot in &plan.masked {
         mask(plan, root, dev, spot)?;
     }
+    let mut writable = None;
+    if let Some(spot) = &plan.writable
+        && let Some(target) = present(root, spot)?
+    {
+        writable = Some((spot, Tree::copy(target.as_fd(), true).at(&spot.step)?));
+    }
     for spot in &plan.read_only {
         let Some(target) = present(root, spot)? else { continue };
         let tree = Tree::copy(target.as_fd(), true).at(&spot.step)?;
         tree.change(Change { read_only: true, ..Change::default() }).at(&spot.step)?;
+        attach(tree.as_fd(), target.as_fd()).at(&spot.step)?;
+    }
+    if let Some((spot, tree)) = writable
+        && let Some(target) = present(root, spot)?
+    {
         attach(tree.as_fd(), target.as_fd()).at(&spot.step)?;
     }
     if plan.root_read_only {

@@ -81,6 +81,7 @@ pub(super) struct Plan {
     pub(super) items: Vec<Item>,
     pub(super) masked: Vec<Spot>,
     pub(super) read_only: Vec<Spot>,
+    pub(super) writable: Option<Spot>,
     pub(super) sysctls: Vec<Sysctl>,
     pub(super) nics: Vec<Nic>,
     pub(super) drop_capabilities: Vec<u32>,
@@ -167,6 +168,7 @@ impl Plan {
             items,
             masked: spots("mask", &spec.masked)?,
             read_only: spots("make read-only", &spec.read_only)?,
+            writable: spots("keep writable", spec.writable.as_slice())?.pop(),
             sysctls: spec.sysctls.iter().map(sysctl).collect::<Result<_, _>>()?,
             nics: spec
                 .nics

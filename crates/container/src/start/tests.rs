@@ -124,6 +124,28 @@ fn how_it_ends() {
     assert_eq!(killed.wait(), Ended::Signal(9));
 }
 
+/// What the kernel makes up with a namespace belongs to the container's root, not to the host's.
+#[test]
+fn namespaces_are_the_containers_own() {
+    let Some(bed) = Bed::new("namespaces_are_the_containers_own") else { return };
+    let script = "stat -c %u /sys/class/net/lo/mtu /dev/mqueue /proc/sys/net/ipv4/ip_forward; echo 1400 > /sys/class/net/lo/mtu; cat /sys/class/net/lo/mtu";
+    assert_eq!(bed.run(&bed.spec(script)).0.replace('\r', ""), "0\n0\n0\n1400\n");
+}
+
+#[test]
+fn one_path_below_a_locked_one_stays_writable() {
+    let Some(bed) = Bed::new("one_path_below_a_locked_one_stays_writable") else { return };
+    let mut spec = bed.spec(
+        "cd /proc/sys; echo 1 > net/ipv4/ip_forward && cat net/ipv4/ip_forward
+         (echo 5 > user/max_user_namespaces) 2>&1 | grep -o 'Read-only.*'; (echo x > kernel/hostname) 2>&1 | grep -o 'Read-only.*'",
+    );
+    spec.idmap = None;
+    spec.read_only = vec!["proc/sys".into()];
+    spec.writable = Some("proc/sys/net".into());
+    let said = bed.run(&spec).0.replace('\r', "");
+    assert_eq!(said, "1\nRead-only file system\nRead-only file system\n");
+}
+
 #[test]
 fn rights_limits_masks_and_sysctls() {
     let Some(bed) = Bed::new("rights_limits_masks_and_sysctls") else { return };

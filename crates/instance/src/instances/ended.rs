@@ -1,29 +1,43 @@
 //! The end of a container's init, whoever caused it: clean up, then stay, start again or go.
 
 use super::owner::Owner;
+use super::revive::unexpected;
 use super::stop::Afterwards;
 use crate::devices;
 use crate::steps::crash_at;
 use api::Time;
+use model::config::Effective;
 use model::power::LastPower;
 use model::runtime::protocol::Exit;
 use model::state::InstanceState;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// What becomes of a container whose init has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Next {
     /// What is remembered of it; `None`: that it runs, as before.
     power: Option<LastPower>,
-    /// Its init asked for a reboot.
+    /// Its init asked for a reboot, or failed and is to be started again.
     start: bool,
     /// It is ephemeral and has had its life.
     delete: bool,
 }
 
-fn next(exit: Exit, asked: bool, afterwards: Afterwards, ephemeral: bool, going_down: bool) -> Next {
-    let reboot = exit == Exit::Reboot && !asked;
+/// What the end was to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// A client wanted it.
+    Asked,
+    /// Init ended by itself.
+    ByItself,
+    /// The same, and the container is to run again.
+    Revive,
+}
+
+fn next(exit: Exit, end: End, afterwards: Afterwards, ephemeral: bool, going_down: bool) -> Next {
+    let reboot = end == End::Revive || (exit == Exit::Reboot && end == End::ByItself);
     let (power, once) = match afterwards {
         _ if reboot => (None, false),
         Afterwards::Restart => (None, false),
@@ -71,7 +85,14 @@ impl Owner {
         crash_at("stop:devices");
         let afterwards = std::mem::replace(&mut self.afterwards, Afterwards::Usual);
         let going_down = self.context.going_down.load(Ordering::SeqCst);
-        let next = next(exit, asked, afterwards, self.record.ephemeral, going_down);
+        let end = if asked {
+            End::Asked
+        } else if afterwards == Afterwards::Usual && !going_down && self.is_revived(exit) {
+            End::Revive
+        } else {
+            End::ByItself
+        };
+        let next = next(exit, end, afterwards, self.record.ephemeral, going_down);
         if let Some(power) = next.power
             && let Err(error) = self.record_power(power).await
         {
@@ -90,8 +111,21 @@ impl Owner {
         if next.start
             && let Err(error) = self.start().await
         {
-            tracing::error!(instance = name, error = %error.story(), "cannot start again after a reboot");
+            tracing::error!(instance = name, error = %error.story(), "cannot start again");
         }
+    }
+
+    /// Whether `boot.autorestart` starts it again after this end.
+    fn is_revived(&mut self, exit: Exit) -> bool {
+        let wanted = Effective::parse(&self.entry().view().expanded_config).is_ok_and(|c| c.autorestart);
+        if !wanted || !unexpected(exit) {
+            return false;
+        }
+        let often = !self.revivals.another(Instant::now());
+        if often {
+            tracing::error!(instance = self.name(), "ended too often in a minute, not started again");
+        }
+        !often
     }
 
     /// One line for `lxc info --show-log`: why it does not run any more.
@@ -118,22 +152,24 @@ mod tests {
     #[test]
     fn an_end_is_remembered_and_ephemeral_containers_go_with_it() {
         let stopped = Next { power: Some(LastPower::Stopped), start: false, delete: false };
-        assert_eq!(next(Exit::PowerOff, false, USUAL, false, false), stopped);
-        assert_eq!(next(Exit::Code(1), true, USUAL, true, false), Next { delete: true, ..stopped });
+        assert_eq!(next(Exit::PowerOff, End::ByItself, USUAL, false, false), stopped);
+        assert_eq!(next(Exit::Code(1), End::Asked, USUAL, true, false), Next { delete: true, ..stopped });
         let down = Afterwards::HostDown(LastPower::Frozen);
         let frozen = Next { power: Some(LastPower::Frozen), ..stopped };
-        assert_eq!(next(Exit::PowerOff, true, down, false, true), frozen);
-        assert_eq!(next(Exit::PowerOff, true, down, true, true), Next { delete: true, ..frozen });
+        assert_eq!(next(Exit::PowerOff, End::Asked, down, false, true), frozen);
+        assert_eq!(next(Exit::PowerOff, End::Asked, down, true, true), Next { delete: true, ..frozen });
     }
 
     #[test]
     fn a_reboot_starts_it_again_unless_it_was_told_to_stop_or_the_host_goes_down() {
         let again = Next { power: None, start: true, delete: false };
-        assert_eq!(next(Exit::Reboot, false, USUAL, true, false), again);
-        assert_eq!(next(Exit::Reboot, false, USUAL, true, true), Next { start: false, ..again });
-        assert!(!next(Exit::Reboot, true, USUAL, false, false).start);
+        assert_eq!(next(Exit::Reboot, End::ByItself, USUAL, true, false), again);
+        assert_eq!(next(Exit::Reboot, End::ByItself, USUAL, true, true), Next { start: false, ..again });
+        assert!(!next(Exit::Reboot, End::Asked, USUAL, false, false).start);
+        assert_eq!(next(Exit::Code(1), End::Revive, USUAL, true, false), again);
+        assert!(!next(Exit::Code(1), End::ByItself, USUAL, true, false).start);
         assert_eq!(
-            next(Exit::PowerOff, true, Afterwards::Restart, true, false),
+            next(Exit::PowerOff, End::Asked, Afterwards::Restart, true, false),
             Next { start: false, ..again }
         );
     }

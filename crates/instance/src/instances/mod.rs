@@ -37,6 +37,7 @@ mod program;
 mod registry;
 mod rename;
 pub(crate) mod repair;
+mod revive;
 mod shutdown;
 mod snapshots;
 mod start;

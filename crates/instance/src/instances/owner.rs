@@ -15,6 +15,7 @@ use super::context::Context;
 use super::copy::Job;
 use super::migrate::Hold;
 use super::registry::Entry;
+use super::revive::Revivals;
 use super::snapshots::Wanted;
 use super::stop::Afterwards;
 use super::view;
@@ -94,6 +95,8 @@ pub(super) struct Owner {
     /// that and not before, so that following always starts from what is true.
     pub(super) layers: Vec<Arc<Profile>>,
     pub(super) afterwards: Afterwards,
+    /// When it was started again by itself.
+    pub(super) revivals: Revivals,
     /// It has been removed: there is nothing to own any more.
     pub(super) gone: bool,
     entry: Arc<Entry>,
@@ -119,6 +122,7 @@ impl Owner {
             record,
             layers,
             afterwards: Afterwards::Usual,
+            revivals: Revivals::default(),
             gone: false,
             entry: entry.clone(),
             requests,

@@ -140,6 +140,7 @@ impl Bed {
             devices: vec![],
             masked: vec![],
             read_only: vec![],
+            writable: None,
             drop_capabilities: vec![],
             rlimits: vec![],
             sysctls: vec![],

@@ -9,6 +9,8 @@ use std::time::Duration;
 /// What an expanded configuration says, for the keys that this version acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
+    /// `boot.autorestart`.
+    pub autorestart: bool,
     /// `boot.autostart`; `None`: as it was when last seen.
     pub autostart: Option<bool>,
     /// `boot.autostart.delay`.
@@ -117,6 +119,7 @@ impl Effective {
     pub fn parse(config: &Config) -> Result<Self, ConfigError> {
         let read = Reader { config };
         Ok(Self {
+            autorestart: read.bool("boot.autorestart")?.unwrap_or(false),
             autostart: read.bool("boot.autostart")?,
             autostart_delay: read.seconds("boot.autostart.delay", 0)?,
             autostart_priority: read.int("boot.autostart.priority")?.unwrap_or(0),

@@ -108,6 +108,7 @@ const fn own(pattern: &'static str, grammar: Grammar, doc: &'static str) -> Key 
 /// Every key that a container or profile may have.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
+    key("boot.autorestart", G::Bool, "false", WhenRead, "Start it again when its init fails, at most 10 times a minute"),
     key("boot.autostart", G::Bool, "", WhenRead, "Start it with the host; unset: if it ran when the host went down"),
     key("boot.autostart.delay", G::Int, "0", WhenRead, "Seconds to wait after starting it before starting the next"),
     key("boot.autostart.priority", G::Int, "0", WhenRead, "The highest is started first"),

@@ -32,6 +32,9 @@ pub struct ContainerSpec {
     /// Paths made read-only.
     #[serde(default)]
     pub read_only: Vec<String>,
+    /// A path below one of these that stays as it is.
+    #[serde(default)]
+    pub writable: Option<String>,
     /// Capabilities taken away for good, by number (`linux/capability.h`).
     #[serde(default)]
     pub drop_capabilities: Vec<u32>,
