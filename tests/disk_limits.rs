@@ -135,6 +135,67 @@ fn a_loop_device_is_limited_itself() {
     assert!(took > Duration::from_millis(2300), "12 MB at 4 MB a second took {took:?}");
 }
 
+/// A file system on a loop device whose requests are put in order by BFQ, the scheduler that knows
+/// weights.
+fn with_weights(d: &TestDaemon) -> Result<std::path::PathBuf, String> {
+    let (image, mounted) = (d.scratch().join("image"), d.scratch().join("mounted"));
+    std::fs::create_dir(&mounted).unwrap();
+    std::fs::File::create(&image).unwrap().set_len(200 << 20).unwrap();
+    if testkit::find_program("mkfs.ext4").is_none() {
+        return Err("mkfs.ext4 is not installed".to_owned());
+    }
+    let _ = run(d.inside("mkfs.ext4").args(["-q", "-F"]).arg(&image)).expect_success();
+    let mount = run(d.inside("mount").args(["-o", "loop"]).arg(&image).arg(&mounted));
+    if !mount.status.success() {
+        return Err(format!("no loop devices: {}", mount.errors()));
+    }
+    let mounts = run(d.inside("cat").arg("/proc/self/mounts")).text();
+    let line = mounts.lines().find(|line| line.contains(&*mounted.to_string_lossy())).unwrap();
+    let device = line.split(' ').next().unwrap().trim_start_matches("/dev/");
+    let queue = format!("/sys/block/{device}/queue");
+    std::fs::write(format!("{queue}/scheduler"), "bfq")
+        .map_err(|e| format!("no scheduler with weights: {e}"))?;
+    // Who begins is not helped.
+    let _ = std::fs::write(format!("{queue}/iosched/low_latency"), "0");
+    let _ = run(d.inside("chmod").arg("777").arg(&mounted)).expect_success();
+    Ok(mounted)
+}
+
+#[test]
+fn a_priority_counts_when_two_want_the_same_disk() {
+    let d = daemon!();
+    let mounted = match with_weights(&d) {
+        Ok(mounted) => mounted,
+        Err(reason) => skip!("{reason}"),
+    };
+    for (name, priority) in [("much", "10"), ("little", "0")] {
+        d.lxc_ok(&["launch", "busybox", name]);
+        let source = format!("source={}", mounted.display());
+        d.lxc_ok(&["config", "device", "add", name, "data", "disk", &source, "path=/data"]);
+        d.exec(name, &["dd", "if=/dev/zero", &format!("of=/data/{name}"), "bs=1M", "count=64", "conv=fsync"]);
+        // Set while it runs.
+        d.lxc_ok(&["config", "set", name, "limits.disk.priority", priority]);
+    }
+    let files = ["blkio.bfq.weight", "io.bfq.weight"];
+    if crate::limits::group(&d, "much", &files).is_none() {
+        skip!("the kernel has no weights for control groups");
+    }
+    let read = |name: &str| {
+        let script = format!(
+            "end=$(($(date +%s)+8)); for reader in 1 2 3; do ( \
+             while [ $(date +%s) -lt $end ]; do \
+             dd if=/data/{name} of=/dev/null bs=256k iflag=direct 2>/dev/null && echo x; done ) & done; wait"
+        );
+        testkit::spawn(d.lxc_command().args(["exec", name, "--", "sh", "-c", &script]))
+    };
+    let (much, little) = (read("much"), read("little"));
+    let count = |running: testkit::Running| {
+        running.wait(Duration::from_secs(300)).expect_success().text().lines().count()
+    };
+    let (much, little) = (count(much), count(little));
+    assert!(much * 2 > little * 3, "{much} pieces against {little}");
+}
+
 #[test]
 fn what_lies_on_no_device_is_refused() {
     let d = daemon!();

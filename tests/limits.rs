@@ -1,5 +1,6 @@
 //! Limits: what a container may use of the host, measured inside.
 
+use std::path::PathBuf;
 use std::time::Instant;
 use testkit::{TestDaemon, daemon, eventually, skip};
 
@@ -21,8 +22,15 @@ fn allowed(d: &TestDaemon, container: &str) -> String {
     status.split_whitespace().nth(1).unwrap().to_owned()
 }
 
-/// The file of a container's control group, wherever its controller is.
+/// The content of a file of a container's control group, wherever its controller is.
 pub(crate) fn group(d: &TestDaemon, container: &str, names: &[&str]) -> Option<String> {
+    let dir = directory(d, container, names)?;
+    let text = names.iter().find_map(|name| std::fs::read_to_string(dir.join(name)).ok())?;
+    Some(text.trim().to_owned())
+}
+
+/// The control group of a container that has one of these files.
+fn directory(d: &TestDaemon, container: &str, names: &[&str]) -> Option<PathBuf> {
     let pid = d.init_pid(container).to_string();
     let mut cat = d.inside("cat");
     let groups = testkit::run(cat.arg(format!("/proc/{pid}/cgroup"))).expect_success().text();
@@ -34,10 +42,8 @@ pub(crate) fn group(d: &TestDaemon, container: &str, names: &[&str]) -> Option<S
     })?;
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     let mut dirs = mounts.lines().filter(|line| line.contains(" cgroup")).filter_map(|l| l.split(' ').nth(1));
-    dirs.find_map(|dir| {
-        names.iter().find_map(|name| std::fs::read_to_string(format!("{dir}{path}/{name}")).ok())
-    })
-    .map(|text| text.trim().to_owned())
+    dirs.map(|dir| PathBuf::from(format!("{dir}{path}")))
+        .find(|dir| names.iter().any(|name| dir.join(name).exists()))
 }
 
 #[test]
@@ -60,6 +66,14 @@ fn memory_is_bounded_and_raised_while_it_runs() {
         d.lxc_ok(&["config", "set", "my-container", "limits.memory", size]);
     }
     assert_eq!(fill("400"), 137);
+    d.lxc_ok(&["config", "set", "my-container", "limits.memory", "2%"]);
+    let total = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let total: u64 = total.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let part = limit(&d).unwrap().parse::<u64>().unwrap();
+    assert!(part.abs_diff(total * 1024 / 50) < 8192, "{part} of {total} kB");
+    let more = (part >> 20) + 100;
+    assert_eq!(fill(&more.to_string()), 137, "a part of the host's memory is a limit too");
+    d.lxc_ok(&["config", "set", "my-container", "limits.memory", "256MB"]);
     d.lxc_ok(&["config", "set", "my-container", "limits.memory.enforce", "soft"]);
     assert_eq!(fill("400"), 0, "soft is no bound while there is memory");
     let soft = group(&d, "my-container", &["memory.soft_limit_in_bytes", "memory.low"]).unwrap();
@@ -120,6 +134,33 @@ fn memory_goes_to_swap_as_it_is_told() {
         }
         None => assert_eq!(swap_max(&d).as_deref(), Some("max")),
     }
+}
+
+/// Tells the kernel to take memory back from a container; false where it cannot be told.
+fn press(d: &TestDaemon, container: &str) -> bool {
+    let Some(dir) = directory(d, container, &["memory.reclaim", "memory.force_empty"]) else { return false };
+    // What cannot be taken back is an error and none of ours.
+    let _ = std::fs::write(dir.join("memory.reclaim"), "40M");
+    let _ = std::fs::write(dir.join("memory.force_empty"), "0");
+    true
+}
+
+#[test]
+fn memory_stays_out_of_swap() {
+    if std::fs::read_to_string("/proc/swaps").unwrap_or_default().lines().count() < 2 {
+        skip!("the host has no swap");
+    }
+    let d = daemon!();
+    d.lxc_ok(&["launch", "busybox", "my-container", "-c", "limits.memory.swap=false"]);
+    d.exec("my-container", &["dd", "if=/dev/zero", "of=/dev/shm/file", "bs=1M", "count=60"]);
+    let swapped = || d.state("my-container")["memory"]["swap_usage"].as_u64().unwrap_or(0);
+    if !press(&d, "my-container") {
+        skip!("the kernel takes no memory back on demand");
+    }
+    assert!(swapped() < 1024 * 1024, "{} bytes went to swap", swapped());
+    d.lxc_ok(&["config", "unset", "my-container", "limits.memory.swap"]);
+    assert!(press(&d, "my-container"));
+    assert!(swapped() > 10 * 1024 * 1024, "only {} bytes went to swap", swapped());
 }
 
 #[test]
