@@ -145,42 +145,6 @@ fn slips_are_understood() {
     }
 }
 
-/// What bash offers after `words`, the last of which is being typed.
-fn completions(d: &testkit::TestDaemon, words: &[&str]) -> Vec<String> {
-    let script = d.scratch().join("completion.bash");
-    std::fs::write(&script, d.lxc_ok(&["completion", "bash"])).unwrap();
-    let mut bash = std::process::Command::new("bash");
-    let lxc = testkit::program("lxc");
-    let path = format!("{}:{}", lxc.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
-    d.configure(&mut bash).env("PATH", path);
-    bash.args(["-c", ". \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _lxc_words lxc \"${!#}\" x; printf '%s\\n' \"${COMPREPLY[@]}\""]);
-    bash.arg(script).arg("lxc").args(words);
-    let text = testkit::run(&mut bash).expect_success().text();
-    text.lines().map(str::to_owned).collect()
-}
-
-#[test]
-fn shells_complete_names_keys_and_properties() {
-    let d = daemon!();
-    d.lxc_ok(&["init", "busybox", "first", "-c", "user.a=1"]);
-    assert_eq!(completions(&d, &["config", "set", "first", "limits.mem"]).first().unwrap(), "limits.memory");
-    assert!(completions(&d, &["config", "set", "first", "limits.cpu", "=", "2", "boot.auto"]).len() >= 3);
-    assert_eq!(completions(&d, &["start", "fi"]), ["first"]);
-    assert!(
-        completions(&d, &["config", "device", "add", "first", "x", ""]).contains(&"unix-char".to_owned())
-    );
-    assert_eq!(completions(&d, &["config", "device", "add", "first", "x", "disk", "reado"]), ["readonly="]);
-    assert!(
-        completions(&d, &["profile", "device", "set", "default", "root", ""]).contains(&"size".to_owned())
-    );
-    assert!(
-        completions(&d, &["launch", "busybox", "c2", "-c", "security.priv"])
-            .contains(&"security.privileged=".to_owned())
-    );
-    // What the server does not know comes from the words that never change.
-    assert!(completions(&d, &["conf"]).contains(&"config".to_owned()));
-}
-
 #[test]
 fn a_bad_value_in_the_database_is_no_dead_end() {
     if testkit::find_program("sqlite3").is_none() {

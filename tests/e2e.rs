@@ -6,6 +6,7 @@
 
 mod apparmor;
 mod bad_input;
+mod completion;
 mod configuration;
 mod crash;
 mod debian;
