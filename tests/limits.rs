@@ -41,7 +41,7 @@ fn directory(d: &TestDaemon, container: &str, names: &[&str]) -> Option<PathBuf>
         Some(path[..at + container.len() + 1].to_owned())
     })?;
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
-    let mut dirs = mounts.lines().filter(|line| line.contains(" cgroup")).filter_map(|l| l.split(' ').nth(1));
+    let dirs = mounts.lines().filter(|line| line.contains(" cgroup")).filter_map(|l| l.split(' ').nth(1));
     dirs.map(|dir| PathBuf::from(format!("{dir}{path}")))
         .find(|dir| names.iter().any(|name| dir.join(name).exists()))
 }

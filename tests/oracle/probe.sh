@@ -11,6 +11,7 @@ while read -r _ _ _ root place options rest; do
     rest=${rest#- }
     kind=${rest%% *}; rest=${rest#* }; rest=${rest#* }
     case $shared in *shared:*) shared=shared ;; *master:*) shared=slave ;; *) shared=private ;; esac
+    [ "$place" = / ] && kind=ext4
     case $kind in ext?|btrfs|xfs|overlay) root=/ rest=disk kind=disk ;; esac
     say "mount $place" "$kind $options of $(echo "$rest" | sed 's/inode64//; s/[ug]id=[0-9]*//g; s/size=[0-9]*[kmg]*//; s/nr_inodes=[0-9]*[kmg]*//; s/,,*/,/g') showing $root, $shared"
 done < /proc/self/mountinfo
@@ -24,8 +25,7 @@ for who in self 1; do
         case $line in Limit*) continue ;; esac
         say "$who limit $(echo "$line" | sed 's/  .*//')" "$(echo "$line" | sed 's/^[A-Za-z ]*  *//')"
     done < /proc/$who/limits
-    for file in oom_score_adj coredump_filter setgroups uid_map gid_map loginuid sessionid attr/current personality timerslack_ns autogroup; do
-        [ $file = autogroup ] && say "$who nice" "$(sed 's/.*nice //' /proc/$who/autogroup 2>&1)" && continue
+    for file in oom_score_adj coredump_filter setgroups uid_map gid_map loginuid sessionid attr/current personality timerslack_ns; do
         say "$who $file" "$(cat /proc/$who/$file 2>&1 | tr -s ' ' | lines)"
     done
     say "$who cwd" "$(readlink /proc/$who/cwd)"
@@ -41,6 +41,7 @@ for who in self 1; do
         say "$who namespace $ns of its own" $own
     done
 done
+say "priority" "$(nice)"
 say umask "$(umask)"
 say session "$(cut -d' ' -f6-8 /proc/1/stat)"
 say hostname "$(hostname)"

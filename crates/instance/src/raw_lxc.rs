@@ -72,9 +72,9 @@ fn unlock(spec: &mut ContainerSpec, tree: &str) {
 
 fn proc(spec: &mut ContainerSpec, writable: bool) {
     if writable {
-        unlock(spec, "proc")
+        unlock(spec, "proc");
     } else {
-        lock(spec, "proc")
+        lock(spec, "proc");
     }
     spec.writable = (!writable).then(|| WRITABLE.to_owned());
 }
