@@ -158,3 +158,41 @@ fn a_thousand_images_are_listed_and_filtered() {
     assert_eq!(urls, json!([format!("/1.0/images/{:064x}", 7)]));
     assert!(d.lxc_fails(&["image", "info", "00000000"]).contains("more than one"));
 }
+
+#[test]
+fn old_images_of_the_cache_are_removed_and_others_stay() {
+    let mut d = daemon!();
+    let print = fingerprint(&d, "busybox");
+    d.lxc_ok(&["init", "busybox", "c1"]);
+    // As if a container had been made from a server's image a while ago.
+    let age = |d: &mut TestDaemon, cached: bool, days: i32| {
+        d.terminate();
+        let set = format!(
+            "UPDATE images SET cached = ?1, last_used_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-{days} days')"
+        );
+        assert_eq!(database(d).execute(&set, [cached]).unwrap(), 1);
+        d.start_again();
+    };
+    age(&mut d, false, 400);
+    age(&mut d, true, 9);
+    let info = d.lxc_ok(&["image", "info", "busybox"]);
+    assert!(info.contains("Cached: yes") && !info.contains("Last used: never"), "{info}");
+    age(&mut d, true, 400);
+    testkit::eventually("the old image is removed at the start", || csv(&d, &[]).is_empty().then_some(()));
+    assert!(!d.lxd_dir().join("images").join(&print).exists());
+    assert!(!d.lxd_dir().join("storage-pools/default/images").join(&print).exists());
+    d.lxc_ok(&["start", "c1"]);
+
+    let image = testkit::or_skip!(testkit::busybox_image());
+    d.lxc_ok(&["image", "import", image.to_str().unwrap(), "--alias", "busybox"]);
+    d.lxc_ok(&["config", "set", "images.remote_cache_expiry", "0"]);
+    age(&mut d, true, 400);
+    d.lxc_ok(&["launch", "busybox", "c2"]);
+    d.lxc_ok(&["config", "set", "images.remote_cache_expiry", "300"]);
+    assert_eq!(csv(&d, &["cached=true"]), "busybox", "zero is never, and what was used just now is not old");
+    d.lxc_ok(&["config", "set", "images.remote_cache_expiry", "0"]);
+    age(&mut d, true, 400);
+    // A change of the key is enough.
+    d.lxc_ok(&["config", "set", "images.remote_cache_expiry", "5"]);
+    testkit::eventually("the old image is removed", || csv(&d, &[]).is_empty().then_some(()));
+}

@@ -134,6 +134,7 @@ impl Host {
     /// Starts what should run, after a boot of the host. Called once, after the socket listens.
     pub async fn bring_up(&self) {
         tokio::spawn(self.instances.clone().keep_schedules());
+        tokio::spawn(self.images.clone().keep_cache(self.settings.clone()));
         if let Err(error) = self.instances.autostart().await {
             tracing::error!(error = %error.story(), "the next daemon starts containers as after a boot");
         }

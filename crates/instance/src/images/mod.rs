@@ -6,17 +6,22 @@
 //! | `import` | an upload becomes an image |
 //! | `export` | the files of an image |
 //! | `aliases` | names for images |
+//! | `upkeep` | old images of the cache are removed |
+//! | `uses` | which images containers are being made from |
 //! | `catalog` | every image in memory |
 
 mod aliases;
 mod catalog;
 mod export;
 mod import;
+mod upkeep;
 mod upload;
+mod uses;
 
 pub use export::{Export, ExportFile};
 pub use import::Description;
 pub use upload::{Part, Upload};
+pub(crate) use uses::Hold;
 
 use crate::catalog::{Stamp, Table};
 use crate::journal::{self, Entry as Journal};
@@ -35,6 +40,7 @@ use std::sync::Arc;
 use store::Store;
 use store::aliases::Alias;
 use store::images::Image as Record;
+use uses::Uses;
 
 /// Which images somebody may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +65,7 @@ pub struct Images {
     pools: Pools,
     images: Table<Record>,
     aliases: Table<Alias>,
+    uses: Uses,
 }
 
 impl Images {
@@ -74,7 +81,7 @@ impl Images {
             let name = alias.name.to_string();
             aliases.insert(Stamp::take(), &name, alias);
         }
-        Ok(Self { var, store, pools, images, aliases })
+        Ok(Self { var, store, pools, images, aliases, uses: Uses::default() })
     }
 
     /// Every image by fingerprint.
@@ -222,14 +229,25 @@ impl Images {
     pub async fn delete(&self, prefix: &str) -> Result<Work, Error> {
         let fingerprint = self.record(prefix)?.fingerprint.clone();
         let images = self.clone();
-        Ok(Box::pin(async move {
-            let entry = Journal::Remove { fingerprint: fingerprint.clone() };
-            let id = journal::begin(&images.store, entry).await?;
-            crash_at("image-delete:files");
-            images.remove(&fingerprint).await?;
-            journal::give_up(images.store.clone(), id).await;
-            Ok(None)
-        }))
+        Ok(Box::pin(async move { images.remove_whole(&fingerprint).await.map(|()| None) }))
+    }
+
+    /// Removes an image; what an interruption leaves is removed at the next start.
+    async fn remove_whole(&self, fingerprint: &Fingerprint) -> Result<(), Error> {
+        let entry = Journal::Remove { fingerprint: fingerprint.clone() };
+        let id = journal::begin(&self.store, entry).await?;
+        crash_at("image-delete:files");
+        self.remove(fingerprint).await?;
+        journal::give_up(self.store.clone(), id).await;
+        Ok(())
+    }
+
+    /// Keeps an image from being removed because it is old, as long as the value lives.
+    ///
+    /// # Errors
+    /// It is being removed.
+    pub(crate) fn hold(&self, fingerprint: &Fingerprint) -> Result<Hold, Error> {
+        self.uses.hold(fingerprint).ok_or_else(|| Error::not_found("Image", fingerprint.as_str()))
     }
 
     /// Record, volumes and files, in this order: an image without files is of no use.

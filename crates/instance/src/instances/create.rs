@@ -7,6 +7,7 @@ use super::owner::{Owner, Request};
 use super::registry::{Entry, Reservation};
 use super::{Creation, gate};
 use crate::devices::nic;
+use crate::images::Hold;
 use crate::journal::{self, Entry as Journal};
 use crate::steps::Steps;
 use crate::{Error, Progress};
@@ -27,7 +28,8 @@ const NAME_TRIES: u32 = 100;
 
 /// Where the new file system comes from.
 enum Origin {
-    Image(Fingerprint),
+    /// Held until it is copied.
+    Image(Hold),
     Empty,
     Copy { from: Arc<Entry>, what: What },
     Peer { peer: Peer, base: Option<Fingerprint> },
@@ -235,7 +237,8 @@ fn from_image(context: &Context, source: &Source) -> Result<(Origin, Inherited),
     config.insert("volatile.base_image".to_owned(), image.fingerprint.clone());
     let architecture = Architecture::parse(&image.architecture).ok();
     let fingerprint = Fingerprint::parse(&image.fingerprint)?;
-    Ok((Origin::Image(fingerprint), Inherited { config, architecture, ..Inherited::default() }))
+    let image = context.images.hold(&fingerprint)?;
+    Ok((Origin::Image(image), Inherited { config, architecture, ..Inherited::default() }))
 }
 
 fn from_copy(context: &Context, source: &Source) -> Result<(Origin, Inherited), Error> {
@@ -332,10 +335,11 @@ async fn make_volumes(
     let (pool, name) = (&record.pool, &record.name);
     match origin {
         Origin::Empty => context.pools.create_empty(pool, name).await?,
-        Origin::Image(fingerprint) => {
-            let files = context.images.files(&fingerprint);
-            context.pools.create_from_image(pool, name, &fingerprint, files, progress).await?;
-            context.images.used(&fingerprint).await;
+        Origin::Image(held) => {
+            let fingerprint = held.fingerprint();
+            let files = context.images.files(fingerprint);
+            context.pools.create_from_image(pool, name, fingerprint, files, progress).await?;
+            context.images.used(fingerprint).await;
         }
         Origin::Copy { from, what } => {
             let job = Job { name: name.clone(), pool: pool.clone(), what };
