@@ -1,5 +1,6 @@
 //! Bodies of requests: nothing, bytes, or what a thread reads ahead from files.
 
+use crate::Download;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::io::{self, Read};
@@ -41,6 +42,32 @@ impl Body {
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::task::spawn_blocking(move || read_ahead(reader, length, &sender));
+        Self(Inner::Pieces { receiver, length })
+    }
+}
+
+impl Body {
+    /// All that another server sends. `progress` hears the length of each piece.
+    pub(crate) fn download(mut from: Download, mut progress: impl FnMut(u64) + Send + 'static) -> Self {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let length = from.length();
+        tokio::spawn(async move {
+            loop {
+                let piece = match from.piece().await {
+                    Ok(Some(piece)) => Ok(piece),
+                    Ok(None) => return,
+                    Err(error) => Err(io::Error::other(error)),
+                };
+                let broken = piece.is_err();
+                if let Ok(piece) = &piece {
+                    progress(piece.len() as u64);
+                }
+                // Whoever reads has gone.
+                if sender.send(piece).await.is_err() || broken {
+                    return;
+                }
+            }
+        });
         Self(Inner::Pieces { receiver, length })
     }
 }

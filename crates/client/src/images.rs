@@ -95,7 +95,7 @@ impl Client {
             headers.insert(images::HEADER_FINGERPRINT, header_value(PATH, fingerprint)?);
         }
         if !image.properties.is_empty() {
-            headers.insert(images::HEADER_PROPERTIES, header_value(PATH, &as_query(&image.properties))?);
+            headers.insert(images::HEADER_PROPERTIES, properties_header(&image.properties)?);
         }
         self.begin_raw(Method::POST, PATH, headers, body).await
     }
@@ -157,6 +157,19 @@ impl Client {
         self.change(Method::POST, "/1.0/images/aliases", alias, None).await
     }
 
+    /// Gives an image a name, which another image loses if it has it.
+    ///
+    /// # Errors
+    /// 404 when the image is unknown.
+    pub async fn ensure_alias(&self, alias: &AliasEntry) -> Result<(), Error> {
+        match self.create_alias(alias).await {
+            Err(Error::Api { code: 409, .. }) => {
+                self.change(Method::PUT, &alias_at(&alias.name), alias, None).await
+            }
+            result => result,
+        }
+    }
+
     /// Renames an alias.
     ///
     /// # Errors
@@ -184,8 +197,13 @@ fn alias_at(name: &str) -> String {
 }
 
 /// A file name as a header may carry it.
-fn encode_name(name: &str) -> String {
+pub(crate) fn encode_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect()
+}
+
+/// Properties as the header of an upload carries them.
+pub(crate) fn properties_header(properties: &Config) -> Result<HeaderValue, Error> {
+    header_value("/1.0/images", &as_query(properties))
 }
 
 fn as_query(properties: &Config) -> String {

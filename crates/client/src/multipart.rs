@@ -155,7 +155,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 /// `name="value"` or `name=value` out of a header.
-fn parameter(header: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(header: &str, name: &str) -> Option<String> {
     header.split(';').find_map(|piece| {
         let (key, value) = piece.trim().split_once('=')?;
         key.eq_ignore_ascii_case(name).then(|| value.trim_matches('"').to_owned())

@@ -10,6 +10,9 @@ pub(crate) enum ImageCommand {
     /// Manage names of images
     #[command(subcommand, arg_required_else_help = true)]
     Alias(ImageAliasCommand),
+    /// Copy an image from one server to another
+    #[command(visible_alias = "cp")]
+    Copy(ImageCopyArgs),
     /// Delete images
     #[command(
         visible_alias = "rm",
@@ -108,6 +111,46 @@ pub(crate) enum ImageCommand {
         /// The property
         key: String,
     },
+}
+
+// Arguments of `image copy`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc image copy ubuntu:14.04 local:\n  lxc image copy ubuntu:12.04 local: --alias old-ubuntu\n  lxc image copy ubuntu:15.10 local: --copy-aliases --auto-update\n  lxc image copy lab:debian/12 farm: --mode relay"
+)]
+pub(crate) struct ImageCopyArgs {
+    /// The image
+    #[arg(value_name = "[REMOTE:]IMAGE")]
+    pub(crate) image: String,
+    /// The server to copy it to
+    #[arg(value_name = "REMOTE:")]
+    pub(crate) target: String,
+    /// Name to give the copy
+    #[arg(long)]
+    pub(crate) alias: Vec<String>,
+    /// Give the copy the names that the image has
+    #[arg(long)]
+    pub(crate) copy_aliases: bool,
+    /// Keep the copy up to date with what it was copied from
+    #[arg(long)]
+    pub(crate) auto_update: bool,
+    /// Everybody may read the copy
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Who carries it: pull (the target fetches it) or relay (through this client)
+    #[arg(long, value_enum, default_value = "pull")]
+    pub(crate) mode: ImageMode,
+}
+
+// Who carries an image from one server to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ImageMode {
+    /// The target fetches it from the source
+    Pull,
+    /// It passes through this client, in one stream that the client pushes
+    #[value(alias = "push")]
+    Relay,
 }
 
 // Arguments of `image import`.

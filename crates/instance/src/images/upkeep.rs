@@ -116,7 +116,7 @@ mod tests {
         let mut changes = settings.changes();
         let keep = settings.remote_cache_expiry();
         let set = |key: &str, value: &str| {
-            settings.replace(api::Config::from([(key.to_owned(), value.to_owned())]))
+            settings.replace(api::Config::from([(key.to_owned(), value.to_owned())]));
         };
         set("core.proxy_http", "http://proxy:3128");
         let mut waiting = std::pin::pin!(changed(&mut changes, || settings.remote_cache_expiry() != keep));

@@ -31,8 +31,14 @@ enum Origin {
     /// Held until it is copied.
     Image(Hold),
     Empty,
-    Copy { from: Arc<Entry>, what: What },
-    Peer { peer: Peer, base: Option<Fingerprint> },
+    Copy {
+        from: Arc<Entry>,
+        what: What,
+    },
+    Peer {
+        peer: Peer,
+        base: Option<Fingerprint>,
+    },
 }
 
 /// A container that may be made: everything is checked, nothing is done.

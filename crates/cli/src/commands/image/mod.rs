@@ -1,6 +1,7 @@
 //! `lxc image`.
 
 mod alias;
+mod copy;
 mod delete;
 mod edit;
 mod export;
@@ -21,6 +22,7 @@ use client::Client;
 pub(crate) async fn run(session: &Session, command: ImageCommand) -> anyhow::Result<()> {
     match command {
         ImageCommand::Alias(command) => alias::run(session, command).await,
+        ImageCommand::Copy(args) => copy::run(session, &args).await,
         ImageCommand::Delete { images } => delete::run(session, &images).await,
         ImageCommand::Edit { image } => edit::edit(session, &image).await,
         ImageCommand::Export { image, target } => export::run(session, &image, &target).await,
