@@ -63,6 +63,8 @@ fn bash_completes_names_keys_and_properties() {
         bash(&d, &["launch", "busybox", "c2", "-c", "security.priv"])
             .contains(&"security.privileged=".to_owned())
     );
+    assert_eq!(bash(&d, &["remote", "set-default", "ub"]), ["ubuntu", "ubuntu-daily"]);
+    assert_eq!(bash(&d, &["image", "list", "ima"]), ["images:"]);
     // What the server does not know comes from the words that never change.
     assert!(bash(&d, &["conf"]).contains(&"config".to_owned()));
 }

@@ -313,8 +313,11 @@ fn every_command_takes_a_remote() {
     ok("config device remove host1:c2 zero");
     ok("profile create host1:web");
     ok("profile set host1:web user.note z");
-    ok("profile copy host1:web web");
+    ok("profile copy host1:web host1:copied");
+    ok("profile copy host1:web local:");
+    ok("profile copy host1:web here");
     has("profile get web user.note", "z");
+    has("profile get here user.note", "z");
     ok("profile assign host1:c2 default,web");
     ok("profile remove host1:c2 web");
     ok("profile delete host1:web");

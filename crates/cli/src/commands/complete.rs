@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word<'a> {
     Container,
+    /// A server; with its colon, or without.
+    Remote(&'static str),
     ContainerOrServerKey,
     Profile,
     /// A key of containers; with the sign that separates it from its value, or without.
@@ -40,11 +42,28 @@ pub(crate) async fn run(session: &Session, words: &[String]) -> anyhow::Result<(
     let before: Vec<&str> = before.iter().map(String::as_str).collect();
     let Some(word) = wanted(&before) else { return Ok(()) };
     // Only one's own server is asked: a shell that waits for the network is of no help.
-    let client = session.client(&session.settings.default_remote)?;
-    let found = candidates(&client, word).await.unwrap_or_default();
+    let mut found = match (word, session.client(&session.settings.default_remote)) {
+        (Word::Remote(_), _) | (_, Err(_)) => BTreeSet::new(),
+        (_, Ok(client)) if client.address().socket().is_none() => BTreeSet::new(),
+        (word, Ok(client)) => candidates(&client, word).await.unwrap_or_default(),
+    };
+    found.extend(remotes(session, word));
     let lines: String =
         found.iter().filter(|word| word.starts_with(typed)).map(|word| format!("{word}\n")).collect();
     Ok(output::print(&lines)?)
+}
+
+/// Servers, where their names may stand.
+fn remotes(session: &Session, word: Word<'_>) -> Vec<String> {
+    let all = session.settings.remotes.iter();
+    match word {
+        Word::Remote(sign) => all.map(|(name, _)| format!("{name}{sign}")).collect(),
+        Word::Container | Word::Profile | Word::ContainerOrServerKey => {
+            let daemons = all.filter(|(_, remote)| remote.protocol != "simplestreams");
+            daemons.map(|(name, _)| format!("{name}:")).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Bash cuts `key=value` into three words.
@@ -72,6 +91,12 @@ fn wanted<'a>(before: &[&'a str]) -> Option<Word<'a>> {
         return None;
     }
     match plain[..] {
+        ["remote", "remove" | "rm" | "rename" | "mv" | "set-default" | "set-url"] => Some(Word::Remote("")),
+        ["list" | "ls" | "monitor" | "version"] => Some(Word::Remote(":")),
+        ["image" | "profile" | "network" | "storage" | "operation", "list" | "ls"] => Some(Word::Remote(":")),
+        ["image", "info" | "show" | "export" | "copy" | "cp"] | ["launch" | "init"] => {
+            Some(Word::Remote(":"))
+        }
         ["config", "get" | "set" | "unset"] => Some(Word::ContainerOrServerKey),
         ["config", "get" | "unset", _] => Some(Word::Key("")),
         ["config", "set", name, ..] if name.contains('.') => Some(Word::ServerKey),
@@ -114,6 +139,7 @@ fn device<'a>(profile: bool, words: &[&'a str]) -> Option<Word<'a>> {
 
 async fn candidates(client: &Client, word: Word<'_>) -> Result<BTreeSet<String>, client::Error> {
     Ok(match word {
+        Word::Remote(_) => BTreeSet::new(),
         Word::Container => names(client).await?,
         Word::Profile => client.profiles().await?.into_iter().map(|profile| profile.name).collect(),
         Word::ContainerOrServerKey => {
@@ -194,7 +220,9 @@ mod tests {
         assert_eq!(fits("profile device set p root"), Some(of));
         assert_eq!(fits("config device remove c1"), Some(Word::DeviceOf { profile: false, name: "c1" }));
         assert_eq!(fits("start c1"), Some(Word::Container));
-        assert_eq!(fits("image list"), None);
+        assert_eq!(fits("image list"), Some(Word::Remote(":")));
+        assert_eq!(fits("remote remove"), Some(Word::Remote("")));
+        assert_eq!(fits("image import"), None);
     }
 
     #[test]

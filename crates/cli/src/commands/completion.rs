@@ -13,7 +13,7 @@ _lxc_words() {
     found=$(lxc complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
     if [[ -n $found ]]; then
         mapfile -t COMPREPLY <<< "$found"
-        [[ ${COMPREPLY[0]} == *[=.] ]] && compopt -o nospace 2>/dev/null
+        [[ ${COMPREPLY[0]} == *[=.:] ]] && compopt -o nospace 2>/dev/null
     else
         _lxc "$@"
     fi

@@ -14,9 +14,9 @@ pub(crate) async fn create(session: &Session, text: &str) -> anyhow::Result<()> 
 }
 
 pub(crate) async fn copy(session: &Session, source: &str, target: &str) -> anyhow::Result<()> {
-    let (client, Target { name, remote }) = session.named(source, "profile")?;
+    let (client, Target { name, .. }) = session.named(source, "profile")?;
     let new = session.target(target)?;
-    let new_client = session.client(if target.contains(':') { &new.remote } else { &remote })?;
+    let new_client = session.client(&new.remote)?;
     let new_name = if new.name.is_empty() { name.clone() } else { new.name };
     let profile = profile_put(client.profile(&name).await?.value);
     Ok(new_client.create_profile(&ProfilePut { name: new_name, ..profile }).await?)
