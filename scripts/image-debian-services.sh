@@ -6,7 +6,7 @@
 #
 # Makes OUTDIR/debian-12-services.squashfs, the root file system; its metadata is the small image's.
 # It also holds a repository of one small package in /opt/repository, for tests of apt without a
-# network. OUTDIR defaults to ${XDG_CACHE_HOME:-~/.cache}/lightervisor. An image that is already
+# network, and cloud-init, which does nothing until /etc/cloud/cloud-init.disabled is removed. OUTDIR defaults to ${XDG_CACHE_HOME:-~/.cache}/lightervisor. An image that is already
 # there and was made by the same version of this script is kept.
 #
 # Needs root, unshare, squashfs-tools, and a Debian 12 whose apt finds its packages: this machine's
@@ -17,7 +17,7 @@ base=$out/debian-12.squashfs
 squashfs=$out/debian-12-services.squashfs
 stamp=$out/debian-12-services.made-by
 packages="cron openssh-server openssh-client netcat-openbsd squashfs-tools squashfuse fuse3 fuse-overlayfs \
-sshfs uidmap podman docker.io nftables iptables systemd-container dnsmasq-base kmod acl curl python3-minimal procps"
+sshfs uidmap podman docker.io nftables iptables systemd-container dnsmasq-base kmod acl curl python3-minimal procps cloud-init"
 
 self=$(sha256sum "$0" | cut -d' ' -f1)
 if [ -s "$squashfs" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$self" ]; then
@@ -105,6 +105,8 @@ chroot "$root" systemctl enable ssh-keys.service >/dev/null 2>&1
 # Engines start when a test asks for them.
 chroot "$root" systemctl disable docker.service docker.socket containerd.service podman.socket podman.service \
     podman-auto-update.timer podman-auto-update.service podman-restart.service nftables.service >/dev/null 2>&1 || true
+mkdir -p "$root/etc/cloud"
+: > "$root/etc/cloud/cloud-init.disabled"
 chroot "$root" useradd --create-home --shell /bin/bash user
 rm -rf "$root"/dev/* "$root"/run/* "$root"/tmp/*
 : > "$root/etc/machine-id"

@@ -6,6 +6,7 @@
 
 mod apparmor;
 mod bad_input;
+mod cloud_init;
 mod completion;
 mod configuration;
 mod crash;

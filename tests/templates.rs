@@ -75,7 +75,8 @@ fn uuid(d: &TestDaemon, name: &str) -> String {
 }
 
 /// What Ubuntu's images have, as their templates and `metadata.yaml` say.
-const UBUNTU: &str = "  /var/lib/cloud/seed/nocloud-net/meta-data: {when: [create, copy], template: meta.tpl}
+pub(crate) const UBUNTU: &str =
+    "  /var/lib/cloud/seed/nocloud-net/meta-data: {when: [create, copy], template: meta.tpl}
   /var/lib/cloud/seed/nocloud-net/user-data:
     when: [create, copy]
     template: user.tpl
@@ -86,14 +87,14 @@ const UBUNTU: &str = "  /var/lib/cloud/seed/nocloud-net/meta-data: {when: [creat
     properties: {default: \"#cloud-config\\n{}\\n\"}
   /var/lib/cloud/seed/nocloud-net/network-config: {when: [create, copy], template: network.tpl}
 ";
-const META: &str = "#cloud-config
+pub(crate) const META: &str = "#cloud-config
 instance-id: {{ container.name }}
 local-hostname: {{ container.name }}
 {{ config_get(\"user.meta-data\", \"\") }}
 ";
-const USER: &str = "{{ config_get(\"user.user-data\", properties.default) }}\n";
-const VENDOR: &str = "{{ config_get(\"user.vendor-data\", properties.default) }}\n";
-const NETWORK: &str = "{% if config_get(\"user.network-config\", \"\") == \"\" %}version: 1
+pub(crate) const USER: &str = "{{ config_get(\"user.user-data\", properties.default) }}\n";
+pub(crate) const VENDOR: &str = "{{ config_get(\"user.vendor-data\", properties.default) }}\n";
+pub(crate) const NETWORK: &str = "{% if config_get(\"user.network-config\", \"\") == \"\" %}version: 1
 config:
     - type: physical
       name: eth0

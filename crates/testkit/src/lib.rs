@@ -25,7 +25,7 @@ pub use programs::{find_program, program};
 pub use run::{Finished, Running, run, run_with_input, spawn};
 pub use rustix::process::Signal;
 pub use sandbox::Unavailable;
-pub use wait::{eventually, eventually_within};
+pub use wait::{eventually, eventually_within, patience};
 
 /// Print why the calling test cannot run here and return from it.
 ///

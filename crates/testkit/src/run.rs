@@ -137,6 +137,7 @@ impl Running {
     #[track_caller]
     pub fn wait(mut self, limit: Duration) -> Finished {
         let pidfd = rustix::process::pidfd_open(self.pid(), PidfdFlags::empty()).expect("a pidfd of a child");
+        let limit = crate::wait::patience(limit);
         let timeout = Timespec::try_from(limit).expect("a limit of less than an age");
         let ready = rustix::event::poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
         let late = matches!(ready, Ok(0));
