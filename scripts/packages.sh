@@ -37,7 +37,8 @@ for group in "$@"; do
         test)
             required="$required busybox-static squashfs-tools xz-utils zstd bzip2 gzip tar acl attr util-linux bsdutils iproute2 procps"
             # Debian's own client and container tools: tests that compare with them skip without.
-            [ "$id" = debian ] && optional="$optional lxd-client" ;;
+            # Package lxc is not among them: it would bring up a bridge on this machine.
+            [ "$id" = debian ] && optional="$optional lxd-client zsh fish" ;;
         bench)
             required="$required python3 xfsprogs busybox-static squashfs-tools"
             [ "$id" = debian ] && optional="$optional lxd lxd-client" ;;
