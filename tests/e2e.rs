@@ -39,6 +39,7 @@ mod nics;
 mod oracle;
 mod profiles;
 mod proxies;
+mod publish;
 mod pylxd;
 mod raw_lxc;
 mod remotes;

@@ -9,6 +9,7 @@ pub const EXTENSIONS: &[&str] = &[
     "etag",
     "patch",
     "usb_devices",
+    "image_compression_algorithm",
     "directory_manipulation",
     "container_cpu_time",
     "profile_usedby",

@@ -98,6 +98,9 @@ pub struct ImagesPost {
     pub filename: String,
     #[serde(deserialize_with = "null_default")]
     pub compression_algorithm: String,
+    /// For publishing: when the image should no longer be used.
+    #[serde(deserialize_with = "null_default")]
+    pub expires_at: Option<Time>,
     #[serde(deserialize_with = "null_default")]
     pub aliases: Vec<ImageAlias>,
     #[serde(deserialize_with = "null_default")]

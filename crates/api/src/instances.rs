@@ -164,6 +164,9 @@ pub struct Source {
     pub certificate: String,
     #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
     pub mode: String,
+    /// For publishing: the name of a container or snapshot here.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// For `copy`: the name of a container here.
     #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
     pub source: String,

@@ -133,6 +133,14 @@ impl Client {
         self.begin(Method::POST, "/1.0/images", &request, None).await
     }
 
+    /// Makes an image of a container or snapshot; the operation's metadata tell its `fingerprint`.
+    ///
+    /// # Errors
+    /// 404 no such container; 400 it runs; 409 an alias is taken.
+    pub async fn publish(&self, post: &ImagesPost) -> Result<Pending, Error> {
+        self.begin(Method::POST, "/1.0/images", post, None).await
+    }
+
     /// All aliases.
     ///
     /// # Errors

@@ -34,6 +34,8 @@ pub(crate) fn open(path: &Path, format: Format) -> io::Result<Box<dyn Read + Sen
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(decoder)
         }
+        // Blocks of this format have at most 4 MiB.
+        Format::Lz4 => Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input))),
         Format::Squashfs => {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a squashfs is not a stream"));
         }
@@ -78,6 +80,20 @@ impl<R: BufRead> Read for Xz<R> {
                 return Ok(0);
             }
             self.decoder = Some(xz_stream(input)?);
+        }
+    }
+}
+
+/// Decodes a file of one or more lz4 frames; the decoder says that it has read nothing between two.
+struct Lz4(lz4_flex::frame::FrameDecoder<BufReader<File>>);
+
+impl Read for Lz4 {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.0.read(buffer)?;
+            if count > 0 || buffer.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+                return Ok(count);
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Format {
     Lzma,
     /// A tar archive, compressed by zstd.
     Zstd,
+    /// A tar archive, compressed by lz4.
+    Lz4,
     /// A squashfs file system. Only a root file system comes as one.
     Squashfs,
 }
@@ -63,6 +65,8 @@ impl Format {
             Some(Self::Lzma)
         } else if at(0, &[0x28, 0xb5, 0x2f, 0xfd]) {
             Some(Self::Zstd)
+        } else if at(0, &[0x04, 0x22, 0x4d, 0x18]) {
+            Some(Self::Lz4)
         } else if at(0, b"hsqs") {
             Some(Self::Squashfs)
         } else if at(USTAR_OFFSET, b"ustar") {
@@ -96,6 +100,7 @@ impl Format {
             Self::Xz => ".tar.xz",
             Self::Lzma => ".tar.lzma",
             Self::Zstd => ".tar.zst",
+            Self::Lz4 => ".tar.lz4",
             Self::Squashfs => ".squashfs",
         }
     }
@@ -109,13 +114,14 @@ mod tests {
     fn magic_bytes_decide() {
         let mut tar = vec![0; HEADER_LEN];
         tar[USTAR_OFFSET..USTAR_OFFSET + 5].copy_from_slice(b"ustar");
-        let cases: [(&[u8], Option<Format>); 11] = [
+        let cases: [(&[u8], Option<Format>); 12] = [
             (b"BZh9", Some(Format::Bzip2)),
             (b"\x1f\x8b\x08", Some(Format::Gzip)),
             (b"\xfd7zXZ\0", Some(Format::Xz)),
             (b"\xfe7zXZ\0", Some(Format::Lzma)),
             (b"\x5d\0\0\x80", Some(Format::Lzma)),
             (b"\x28\xb5\x2f\xfd", Some(Format::Zstd)),
+            (b"\x04\x22\x4d\x18", Some(Format::Lz4)),
             (b"hsqs", Some(Format::Squashfs)),
             (&tar, Some(Format::Tar)),
             (b"", None),

@@ -4,7 +4,7 @@
 //! | module | blocking? |
 //! |---|---|
 //! | [`format`], [`fingerprint`], [`metadata`], [`templates`] | yes: call them from `spawn_blocking` |
-//! | [`unpack`] | no: an async function that does its blocking work on the blocking pool |
+//! | [`pack`], [`unpack`] | no: async functions that do their blocking work on the blocking pool |
 //!
 //! Nothing here knows the database or the wire. Archives come from strangers: every reader is
 //! bounded in memory, and an archive that tries to leave its directory is refused with the name of
@@ -15,6 +15,7 @@ mod decompress;
 pub mod fingerprint;
 pub mod format;
 pub mod metadata;
+pub mod pack;
 pub mod templates;
 pub mod unpack;
 
@@ -29,6 +30,9 @@ pub enum Error {
     /// Unpacking.
     #[error(transparent)]
     Unpack(#[from] unpack::UnpackError),
+    /// Packing.
+    #[error(transparent)]
+    Pack(#[from] pack::PackError),
     /// Reading metadata.
     #[error(transparent)]
     Metadata(#[from] metadata::MetadataError),

@@ -27,10 +27,15 @@ impl Progress {
         Self::new(|_| {})
     }
 
+    /// Shows a whole object.
+    pub fn report(&self, metadata: serde_json::Map<String, serde_json::Value>) {
+        (self.0)(metadata);
+    }
+
     /// Shows one key.
     pub fn show(&self, key: &str, value: impl Into<serde_json::Value>) {
         let mut map = serde_json::Map::new();
         map.insert(key.to_owned(), value.into());
-        (self.0)(map);
+        self.report(map);
     }
 }

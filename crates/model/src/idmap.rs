@@ -3,11 +3,13 @@
 //! See `user_namespaces(7)`. A map is a list of ranges; the JSON form is the one LXD keeps in
 //! `volatile.last_state.idmap`.
 
+mod change;
 mod container;
 mod host;
 mod json;
 mod raw;
 
+pub use change::Change;
 pub use container::{Allocation, IdmapError, Taken, for_container};
 pub use host::{HostIds, MIN_IDS, daemon_map};
 pub use json::IdmapJsonError;

@@ -3,6 +3,7 @@
 //! arguments and is tested that way.
 
 pub mod arch;
+pub mod compression;
 pub mod config;
 pub mod devices;
 pub mod expand;
@@ -18,6 +19,7 @@ pub mod state;
 pub mod units;
 
 pub use arch::Architecture;
+pub use compression::Compression;
 pub use idmap::{IdMap, IdRange};
 pub use names::{
     AliasName, DeviceName, Fingerprint, FingerprintPrefix, InstanceName, NameError, NetworkName, PoolName,

@@ -123,6 +123,8 @@ pub enum Action {
     Snapshot,
     /// Make it what a snapshot is.
     Restore,
+    /// Make an image of it.
+    Publish,
     /// Run a program in it.
     Exec,
     /// Attach to its console.
@@ -175,6 +177,9 @@ pub enum Refusal {
     /// Restore of what runs.
     #[error("The container is running: stop it first")]
     RestoreRunning,
+    /// Publish of what runs.
+    #[error("The container is running: stop it first, or publish it with --force")]
+    PublishRunning,
     /// Orderly restart of what is frozen.
     #[error("The container is frozen and can't be restarted in an orderly way: unfreeze it, or use --force")]
     RestartFrozen,
@@ -211,6 +216,7 @@ pub fn decide(state: &InstanceState, action: Action) -> Decision {
         Action::Rename => rename(state),
         Action::Snapshot => snapshot(state),
         Action::Restore => restore(state),
+        Action::Publish => publish(state),
         Action::Exec => attach(state, Refusal::ExecNotRunning, Refusal::ExecFrozen),
         Action::Console => attach(state, Refusal::ConsoleNotRunning, Refusal::ConsoleFrozen),
     }
@@ -324,6 +330,16 @@ fn restore(state: &InstanceState) -> Decision {
     }
 }
 
+fn publish(state: &InstanceState) -> Decision {
+    match state {
+        S::Stopped => Accept,
+        S::Running { .. } | S::Frozen { .. } => Refuse(Refusal::PublishRunning),
+        S::Starting | S::Freezing { .. } | S::Stopping { .. } | S::Restarting | S::Error { .. } => {
+            not_now(state)
+        }
+    }
+}
+
 fn attach(state: &InstanceState, not_running: Refusal, frozen: Refusal) -> Decision {
     match state {
         // A container on its way down still has an init to be looked at.
@@ -378,6 +394,7 @@ mod tests {
             (Action::Rename, "A--------"),
             (Action::Snapshot, "A-A-AAA--"),
             (Action::Restore, "A--------"),
+            (Action::Publish, "A--------"),
             (Action::Exec, "--A--A---"),
             (Action::Console, "--A--A---"),
         ];

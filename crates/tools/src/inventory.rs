@@ -1,5 +1,6 @@
 //! Which programs are used, what for, and where they are.
 
+use crate::run::RunError;
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -23,17 +24,21 @@ pub struct Entry {
     pub found: Option<PathBuf>,
 }
 
-const PROGRAMS: [(&str, &str, &str); 15] = [
+const PROGRAMS: &[(&str, &str, &str)] = &[
     ("apparmor_parser", "apparmor", "confining containers by AppArmor profiles"),
     ("blkid", "util-linux", "disks whose source is a block device"),
     ("bzip2", "bzip2", "publishing images compressed with bzip2"),
     ("dnsmasq", "dnsmasq-base", "DHCP and DNS on managed bridges"),
     ("gzip", "gzip", "publishing images compressed with gzip"),
+    ("lbzip2", "lbzip2", "publishing images compressed with bzip2 on several processors"),
+    ("lz4", "lz4", "publishing images compressed with lz4"),
     ("lzma", "xz-utils", "publishing images compressed with lzma"),
     ("mksquashfs", "squashfs-tools", "publishing images as squashfs"),
     ("modprobe", "kmod", "loading kernel modules (linux.kernel_modules)"),
     ("nft", "nftables", "NAT and firewall of managed bridges"),
+    ("pbzip2", "pbzip2", "publishing images compressed with bzip2 on several processors"),
     ("pigz", "pigz", "publishing images compressed with gzip on several processors"),
+    ("pixz", "pixz", "publishing images compressed with xz on several processors"),
     ("rsync", "rsync", "copying and moving containers between servers"),
     ("unsquashfs", "squashfs-tools", "importing images that are squashfs files"),
     ("xz", "xz-utils", "publishing images compressed with xz"),
@@ -70,6 +75,17 @@ pub fn find(program: &str) -> Option<PathBuf> {
     let path = look_for(program)?;
     found.insert(program.to_owned(), path.clone());
     Some(path)
+}
+
+/// Says in time that a program is missing, before work begins that needs it.
+///
+/// # Errors
+/// [`RunError::NotFound`].
+pub fn require(program: &str) -> Result<(), RunError> {
+    if find(program).is_some() {
+        return Ok(());
+    }
+    Err(RunError::NotFound { program: program.to_owned(), package: package_of(program) })
 }
 
 fn look_for(program: &str) -> Option<PathBuf> {

@@ -3,6 +3,7 @@
 
 pub mod apparmor_parser;
 pub mod blkid;
+pub mod compress;
 pub mod dnsmasq;
 pub mod inventory;
 pub mod mksquashfs;
@@ -12,5 +13,5 @@ pub mod rsync;
 pub mod run;
 pub mod unsquashfs;
 
-pub use inventory::{Entry, find, inventory};
+pub use inventory::{Entry, find, inventory, require};
 pub use run::{Output, Run, RunError};

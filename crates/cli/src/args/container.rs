@@ -277,6 +277,36 @@ pub(crate) struct SnapshotArgs {
     pub(crate) stateful: bool,
 }
 
+// Arguments of `publish`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc publish first --alias my-image\n  lxc publish first/before-upgrade --alias old os=Debian release=12\n  lxc publish --force first lab: --public --compression \"zstd -19\""
+)]
+pub(crate) struct PublishArgs {
+    /// The container or snapshot
+    #[arg(value_name = "[REMOTE:]CONTAINER[/SNAPSHOT]")]
+    pub(crate) source: String,
+    /// The server that gets the image, and properties of the image
+    #[arg(value_name = "[REMOTE:] [KEY=VALUE]")]
+    pub(crate) rest: Vec<String>,
+    /// Name to give the image; may be repeated
+    #[arg(long, value_name = "ALIAS")]
+    pub(crate) alias: Vec<String>,
+    /// Everybody may read the image
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Stop a container that runs, and start it again afterwards
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// How to compress: none, squashfs, or a program such as "zstd -19"
+    #[arg(long, value_name = "ALGORITHM")]
+    pub(crate) compression: Option<String>,
+    /// When the image should no longer be used, such as 2030-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expire: Option<String>,
+}
+
 // Arguments of `restore`.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc restore first before-upgrade")]

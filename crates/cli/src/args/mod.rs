@@ -125,6 +125,8 @@ pub(crate) enum Command {
     /// Manage profiles
     #[command(subcommand, arg_required_else_help = true)]
     Profile(ProfileCommand),
+    /// Make an image of a container or snapshot
+    Publish(PublishArgs),
     /// Send a request to the API
     Query(QueryArgs),
     /// Manage the list of servers

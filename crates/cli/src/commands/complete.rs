@@ -109,7 +109,9 @@ fn wanted<'a>(before: &[&'a str]) -> Option<Word<'a>> {
         ["profile", "add" | "assign" | "apply" | "remove", _] => Some(Word::Profile),
         [holder @ ("config" | "profile"), "device", ref rest @ ..] => device(holder == "profile", rest),
         ["start" | "stop" | "restart" | "pause" | "delete" | "rm", ..] => Some(Word::Container),
-        ["exec" | "console" | "info" | "move" | "mv" | "copy" | "cp" | "rename"] => Some(Word::Container),
+        ["exec" | "console" | "info" | "move" | "mv" | "copy" | "cp" | "rename" | "publish"] => {
+            Some(Word::Container)
+        }
         _ => None,
     }
 }

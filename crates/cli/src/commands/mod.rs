@@ -22,6 +22,7 @@ mod network;
 mod operation;
 mod pause;
 mod profile;
+mod publish;
 mod query;
 mod relocate;
 mod remote;
@@ -66,6 +67,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<E
         Command::Operation(command) => operation::run(session, command).await?,
         Command::Pause(args) => pause::run(session, &args).await?,
         Command::Profile(command) => profile::run(session, command).await?,
+        Command::Publish(args) => publish::run(session, &args).await?,
         Command::Query(args) => query::run(session, &args).await?,
         Command::Remote(command) => remote::run(session, command).await?,
         Command::Rename(args) => rename::run(session, &args.source, &args.target).await?,

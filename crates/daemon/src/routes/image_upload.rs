@@ -1,5 +1,6 @@
-//! `POST /1.0/images`: an image comes in, whole or in two parts.
+//! `POST /1.0/images`: an image comes in, whole or in two parts, or JSON says where it is to come from.
 
+use super::image_publish::publish;
 use crate::operations::{Operations, Task};
 use crate::wire::{Answer, Multipart, MultipartError, PartEvent, Refusal, accepted, boundary, parse};
 use api::images::{HEADER_FILENAME, HEADER_FINGERPRINT, HEADER_PROPERTIES, HEADER_PUBLIC, ImagesPost};
@@ -9,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Uri, header};
 use http_body_util::BodyExt as _;
 use instance::images::{Description, Images, Part, Upload};
+use instance::instances::Instances;
+use instance::settings::Settings;
 
 /// How much of an image is read on before its refusal, in bytes, and for how long.
 const LINGER: usize = 256 * 1024 * 1024;
@@ -23,6 +26,8 @@ const ROOTFS: &str = "rootfs";
 /// `POST /1.0/images`.
 pub(crate) async fn post(
     State(images): State<Images>,
+    State(instances): State<Instances>,
+    State(settings): State<Settings>,
     State(operations): State<Operations>,
     headers: HeaderMap,
     mut body: Body,
@@ -30,7 +35,8 @@ pub(crate) async fn post(
     let mut description = description(&headers)?;
     let received = receive(&images, &headers, &mut description, &mut body).await;
     let upload = match received {
-        Ok(upload) => upload,
+        Ok(Received::Image(upload)) => upload,
+        Ok(Received::Wish(post)) => return grant(&instances, &settings, &operations, *post),
         Err(refusal) => {
             read_on(&mut body).await;
             return Err(refusal);
@@ -41,13 +47,31 @@ pub(crate) async fn post(
     accepted(&operations.run(task, work))
 }
 
+/// What a request has brought.
+enum Received {
+    /// An image.
+    Image(Upload),
+    /// Where an image is to come from.
+    Wish(Box<ImagesPost>),
+}
+
+/// Gets an image from where the client wants it from.
+fn grant(instances: &Instances, settings: &Settings, operations: &Operations, post: ImagesPost) -> Answer {
+    match post.source.kind.as_str() {
+        "container" | "instance" | "snapshot" => publish(instances, settings, operations, post),
+        "image" => Err(Refusal::later("copy images from other servers")),
+        "url" => Err(Refusal::later("fetch images from a URL")),
+        _ => Err(Refusal::internal("Invalid images JSON")),
+    }
+}
+
 /// Takes in the parts of an image.
 async fn receive(
     images: &Images,
     headers: &HeaderMap,
     description: &mut Description,
     body: &mut Body,
-) -> Result<Upload, Refusal> {
+) -> Result<Received, Refusal> {
     let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
     if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         let mut upload = images.upload().await?;
@@ -55,11 +79,11 @@ async fn receive(
         if let Some(filename) = split(body, &boundary, &mut upload).await? {
             description.filename = filename;
         }
-        return Ok(upload);
+        return Ok(Received::Image(upload));
     }
     let first = next(body).await?.unwrap_or_default();
     if is_json(&content_type, &first) {
-        return Err(from_json(first, body).await);
+        return from_json(first, body).await.map(|post| Received::Wish(Box::new(post)));
     }
     if first.is_empty() {
         return Err(Refusal::bad_request("The request has no image in its body"));
@@ -70,7 +94,7 @@ async fn receive(
     while let Some(data) = next(body).await? {
         upload.write(data).await?;
     }
-    Ok(upload)
+    Ok(Received::Image(upload))
 }
 
 /// Reads on for a while before a refusal: a client that is still sending when the connection closes
@@ -127,27 +151,16 @@ fn is_json(content_type: &str, first: &[u8]) -> bool {
     !kind.eq_ignore_ascii_case("application/octet-stream") && first.trim_ascii_start().starts_with(b"{")
 }
 
-/// Why an image is not fetched or made.
-async fn from_json(first: Bytes, body: &mut Body) -> Refusal {
+/// Reads the rest of the JSON.
+async fn from_json(first: Bytes, body: &mut Body) -> Result<ImagesPost, Refusal> {
     let mut json = BytesMut::from(first);
-    loop {
-        match next(body).await {
-            Ok(Some(data)) if json.len() + data.len() <= JSON => json.extend_from_slice(&data),
-            Ok(Some(_)) => return Refusal::too_large("The JSON that asks for an image is too large"),
-            Ok(None) => break,
-            Err(refusal) => return refusal,
+    while let Some(data) = next(body).await? {
+        if json.len() + data.len() > JSON {
+            return Err(Refusal::too_large("The JSON that asks for an image is too large"));
         }
+        json.extend_from_slice(&data);
     }
-    let post: ImagesPost = match parse(&json) {
-        Ok(post) => post,
-        Err(refusal) => return refusal,
-    };
-    match post.source.kind.as_str() {
-        "container" | "instance" | "snapshot" => Refusal::later("publish containers as images"),
-        "image" => Refusal::later("copy images from other servers"),
-        "url" => Refusal::later("fetch images from a URL"),
-        _ => Refusal::internal("Invalid images JSON"),
-    }
+    parse(&json)
 }
 
 /// The next piece of the body.
@@ -230,15 +243,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn json_is_told_what_cannot_be_done() {
-        for (json, code) in [
-            (r#"{"source": {"type": "container", "name": "c1"}}"#, 501),
-            (r#"{"source": {"type": "url", "url": "https://x"}}"#, 501),
-            (r#"{"source": {"type": "moon"}}"#, 500),
-            ("{", 400),
-        ] {
-            let refusal = from_json(Bytes::from_static(json.as_bytes()), &mut Body::empty()).await;
-            assert_eq!(refusal.code(), code, "{json}");
-        }
+    async fn json_is_read_within_bounds() {
+        let read = async |json: &'static str| {
+            from_json(Bytes::from_static(json.as_bytes()), &mut Body::empty()).await
+        };
+        let post = read(r#"{"source": {"type": "container", "name": "c1"}, "aliases": null}"#).await.unwrap();
+        assert_eq!((post.source.kind.as_str(), post.source.name.as_str()), ("container", "c1"));
+        assert_eq!(read("{").await.unwrap_err().code(), 400);
+        let long = Bytes::from(vec![b' '; JSON]);
+        let mut more = Body::from("{}");
+        assert!(from_json(long, &mut more).await.is_err());
     }
 }

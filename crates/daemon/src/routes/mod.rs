@@ -13,6 +13,7 @@ mod files;
 mod gate;
 mod image_export;
 mod image_metadata;
+mod image_publish;
 mod image_upload;
 mod images;
 mod instances;

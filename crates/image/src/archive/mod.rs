@@ -1,4 +1,4 @@
-//! Members of a tar archive, one after the other, from a stream.
+//! Members of a tar archive, one after the other, from a stream and into one.
 //!
 //! Understands ustar, old GNU (long names, sparse files) and PAX (any name, size, time and id;
 //! extended attributes; GNU sparse formats 0.0, 0.1 and 1.0). The `tar` crate gives the header
@@ -10,12 +10,15 @@
 mod pax;
 mod reader;
 mod sparse;
+mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use reader::Reader;
 pub(crate) use sparse::Extent;
+pub(crate) use sparse::MAX_EXTENTS;
+pub(crate) use writer::Writer;
 
 use std::io;
 

@@ -3,7 +3,7 @@
 use super::pax::number;
 
 /// Most parts that one file may have: a map of that many is 4 MiB in memory.
-pub(super) const MAX_EXTENTS: usize = 256 * 1024;
+pub(crate) const MAX_EXTENTS: usize = 256 * 1024;
 
 /// A run of data in a file with holes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

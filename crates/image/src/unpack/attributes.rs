@@ -30,7 +30,7 @@ pub(super) type NamedAcl = (CString, Acl);
 
 /// Extended attributes that are taken from an archive. Labels of security modules and what
 /// file systems keep in `trusted.` belong to the host that the image was made on.
-fn is_wanted(name: &[u8]) -> bool {
+pub(crate) fn is_wanted(name: &[u8]) -> bool {
     name.starts_with(b"user.")
         || name == b"security.capability"
         || name == acl::ACCESS

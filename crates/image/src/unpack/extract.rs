@@ -61,7 +61,10 @@ impl<'a> Extractor<'a> {
         let refuse = |why| refused(&member.path, why);
         self.budget.entry().map_err(|limit| UnpackError::TooManyMembers { limit })?;
         let path = RelativePath::parse(&member.path).map_err(refuse)?;
-        let place = self.shape.place(&path, member.kind).map_err(refuse)?;
+        // What an overlay file system marks as gone is no device, and may be anywhere.
+        let is_mark = member.kind == Kind::CharDevice && member.device == (0, 0);
+        let kind = if is_mark { Kind::File } else { member.kind };
+        let place = self.shape.place(&path, kind).map_err(refuse)?;
         if place == Place::Ignored {
             return Ok(());
         }

@@ -15,9 +15,10 @@ mod pipe;
 mod shape;
 mod squashfs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 
+pub(crate) use attributes::is_wanted;
 pub use error::{Refusal, UnpackError};
 pub use limits::Limits;
 

@@ -17,6 +17,11 @@ pub(super) async fn extract(file: &Path, rootfs: &Path, limits: &Limits) -> Resu
         .map_err(|source| UnpackError::Squashfs { file: file.to_owned(), source: Box::new(source) })
 }
 
+/// What an overlay file system marks as gone is no device, and may be anywhere.
+fn is_mark(directory: &OwnedFd, name: &std::ffi::CStr) -> Result<bool, Errno> {
+    Ok(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?.st_rdev == 0)
+}
+
 /// Refuses devices outside of `/dev`. Blocking.
 pub(super) fn check(rootfs: &Path) -> Result<(), UnpackError> {
     let directory = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -42,6 +47,7 @@ pub(super) fn check(rootfs: &Path) -> Result<(), UnpackError> {
                 kind => kind,
             };
             match kind {
+                FileType::CharacterDevice if is_mark(&fd, name).map_err(failed(entry_path.clone()))? => {}
                 FileType::CharacterDevice | FileType::BlockDevice => {
                     return Err(UnpackError::Refused {
                         member: entry_path.display().to_string(),

@@ -2,13 +2,13 @@
 
 mod apply;
 mod hostile;
-mod round_trip;
+pub(crate) mod round_trip;
 
 use super::*;
 use std::process::Command;
 
 /// Metadata that is good enough.
-pub(super) const METADATA: &str = "architecture: x86_64\ncreation_date: 1\n";
+pub(crate) const METADATA: &str = "architecture: x86_64\ncreation_date: 1\n";
 
 /// Builds tar archives byte by byte, lies included.
 #[derive(Default)]
@@ -114,16 +114,16 @@ impl Tar {
 }
 
 /// A directory with files of an image, and room to unpack them.
-pub(super) struct Place {
-    pub(super) dir: tempfile::TempDir,
+pub(crate) struct Place {
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -144,7 +144,7 @@ impl Place {
         runtime.block_on(unpack(ImageFiles { metadata, rootfs }, self.path("dest"), limits))
     }
 
-    pub(super) fn unpack(&self, metadata: PathBuf, rootfs: Option<PathBuf>) -> Result<Unpacked, UnpackError> {
+    pub(crate) fn unpack(&self, metadata: PathBuf, rootfs: Option<PathBuf>) -> Result<Unpacked, UnpackError> {
         self.unpack_with(metadata, rootfs, Limits { keep_free: 0, ..Limits::default() })
     }
 
@@ -156,7 +156,7 @@ impl Place {
 }
 
 /// Runs a shell command of a test; false if it failed.
-pub(super) fn shell(directory: &Path, script: &str) -> bool {
+pub(crate) fn shell(directory: &Path, script: &str) -> bool {
     Command::new("sh")
         .arg("-euc")
         .arg(script)
@@ -166,7 +166,7 @@ pub(super) fn shell(directory: &Path, script: &str) -> bool {
 }
 
 /// True if all programs are there; else says so.
-pub(super) fn have(test: &str, programs: &[&str]) -> bool {
+pub(crate) fn have(test: &str, programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     for program in programs {
         let found = std::env::split_paths(&path)

@@ -10,6 +10,7 @@ use crate::var::Var;
 use crate::{Error, Work};
 use api::Time;
 use api::images::ImageAlias;
+use image::pack::Packed;
 use image::{Format, Metadata};
 use model::arch::Architecture;
 use model::names::{AliasName, Fingerprint};
@@ -52,6 +53,34 @@ impl Images {
         description: Description,
     ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
         let received = upload.finish().await?;
+        self.keep_received(received, description).await
+    }
+
+    /// Keeps what was made of a container in the directory of an upload.
+    pub(crate) async fn keep_packed(
+        &self,
+        upload: Upload,
+        packed: Packed,
+        description: Description,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
+        let Packed { files, fingerprint, size } = packed;
+        let received = Received { metadata: files.metadata, rootfs: files.rootfs, fingerprint, size };
+        let kept = self.keep_received(received, description).await;
+        // What was not kept goes with it.
+        drop(upload);
+        kept
+    }
+
+    /// Refuses aliases that are none, or taken.
+    pub(crate) fn check_aliases(&self, wanted: &[ImageAlias]) -> Result<(), Error> {
+        self.free_aliases(wanted).map(drop)
+    }
+
+    async fn keep_received(
+        &self,
+        received: Received,
+        description: Description,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
         let fingerprint = Fingerprint::parse(&received.fingerprint)?;
         if let Some(expected) = description.expected_fingerprint.as_ref().filter(|text| !text.is_empty())
             && *expected != received.fingerprint

@@ -38,7 +38,7 @@ struct State {
     hasher: Hasher,
 }
 
-/// A finished upload.
+/// A finished upload, or what was made in its directory.
 pub(super) struct Received {
     pub(super) metadata: PathBuf,
     pub(super) rootfs: Option<PathBuf>,
@@ -51,6 +51,11 @@ impl Upload {
         let dir = var.images().join(format!("{PREFIX}{}", uuid::Uuid::new_v4()));
         crate::var::directory(&dir, 0o700).map_err(|error| full_disk::explain(error, [var.images()]))?;
         Ok(Self { dir, state: Arc::default() })
+    }
+
+    /// Where files may be made that become an image.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        &self.dir
     }
 
     fn path(&self, part: Part) -> PathBuf {

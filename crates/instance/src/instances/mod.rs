@@ -34,6 +34,7 @@ mod migrate;
 mod modules;
 mod owner;
 mod program;
+mod publish;
 mod registry;
 mod rename;
 pub(crate) mod repair;
@@ -52,6 +53,7 @@ pub use console::ConsoleSession;
 pub(crate) use live::Live;
 pub use migrate::{Departure, StreamSender};
 pub(crate) use owner::Request;
+pub use publish::Publication;
 pub(crate) use registry::{Entry, Registry};
 
 use crate::exec::ExecPlan;

@@ -14,6 +14,7 @@
 use super::context::Context;
 use super::copy::Job;
 use super::migrate::Hold;
+use super::publish::Job as PublishJob;
 use super::registry::Entry;
 use super::revive::Revivals;
 use super::snapshots::Wanted;
@@ -22,6 +23,7 @@ use super::view;
 use crate::Error;
 use api::Time;
 use api::instances::{InstancePatch, InstancePut};
+use image::pack::Packed;
 use model::names::{InstanceName, SnapshotName};
 use model::runtime::protocol::{Exit, Kept};
 use model::state::{Action, Decision, InstanceState, decide};
@@ -77,6 +79,8 @@ pub(crate) enum Request {
     Copy { job: Job, reply: Reply<Vec<Snapshot>> },
     /// Leave it as it is until what is answered is dropped; while it runs, freeze it for as long.
     Hold { reply: Reply<Hold> },
+    /// Make an image of its files; given up when nobody waits any more.
+    Publish { job: Box<PublishJob>, reply: Reply<Packed> },
     /// Its init has ended.
     Ended(Exit),
     /// A device of the host has come or gone.
@@ -203,6 +207,7 @@ impl Owner {
             Request::Restore { name, reply } => answer(reply, self.restore(&name).await),
             Request::Copy { job, reply } => answer(reply, self.copy_to(job).await),
             Request::Hold { reply } => self.hold(reply).await,
+            Request::Publish { job, reply } => self.serve_publish(*job, reply).await,
             Request::Ended(exit) => self.ended(exit).await,
             Request::CatchUp => self.catch_up().await,
             Request::Reconcile(kept) => self.reconcile(kept).await,
@@ -245,6 +250,17 @@ impl Owner {
     async fn serve_delete(&mut self) -> Result<(), Error> {
         self.allow(Action::Delete)?;
         self.delete().await
+    }
+}
+
+impl Owner {
+    /// Unlike other work, this one ends when whoever asked goes away: only a file is lost.
+    async fn serve_publish(&mut self, job: PublishJob, mut reply: Reply<Packed>) {
+        let result = tokio::select! {
+            result = self.publish(job) => result,
+            () = reply.closed() => return,
+        };
+        answer(reply, result);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What values may look like.
 
+use crate::compression::Compression;
 use crate::idmap::{IdMap, RawMapping};
 use crate::snapshots::{Expiry, Pattern, Schedule};
 use crate::units::{CpuAllowance, CpuLimit, MemoryLimit};
@@ -100,6 +101,7 @@ impl Grammar {
             Self::Schedule => return Schedule::parse(value).map(drop).map_err(|e| e.to_string()),
             Self::SnapshotPattern => return Pattern::parse(value).map(drop).map_err(|e| e.to_string()),
             Self::Expiry => return Expiry::parse(value).map(drop).map_err(|e| e.to_string()),
+            Self::Compressor => return Compression::parse(value).map(drop),
             Self::OnlyEmpty(reason) => return Err(reason.to_owned()),
             _ => {}
         }
@@ -118,6 +120,7 @@ impl Grammar {
             | Self::Schedule
             | Self::SnapshotPattern
             | Self::Expiry
+            | Self::Compressor
             | Self::OnlyEmpty(_) => true,
             Self::Bool => is_bool(value),
             Self::Int => value.parse::<i64>().is_ok(),
@@ -133,7 +136,6 @@ impl Grammar {
             Self::Mac => is_mac(value),
             Self::Interface => is_interface(value),
             Self::Address => is_address(value),
-            Self::Compressor => is_compressor(value),
             Self::AboveFour => value.parse::<i64>().is_ok_and(|n| n > 4),
         }
     }
@@ -176,7 +178,7 @@ impl Grammar {
             Self::Interface => INTERFACE.into(),
             Self::Address => "an address such as 10.0.0.1:8443, [::]:8443, :8443 or a host name".into(),
             Self::Compressor => {
-                format!("one of {}, perhaps with options such as gzip -9", COMPRESSORS.join(", "))
+                "none, squashfs, or a program such as gzip, perhaps with options such as zstd -19".into()
             }
             Self::AboveFour => "a whole number above 4".into(),
             Self::Schedule => "times such as \"0 6 * * 1-5\" or @daily, several between commas".into(),
@@ -212,27 +214,6 @@ pub(crate) fn is_interface(value: &str) -> bool {
         && value != ".."
         && !value.starts_with('-')
         && !value.chars().any(|c| matches!(c, '/' | ':') || c.is_whitespace() || c.is_control())
-}
-
-/// Programs that may compress; their options can name no files.
-const COMPRESSORS: &[&str] =
-    &["none", "gzip", "pigz", "bzip2", "pbzip2", "xz", "pixz", "lzma", "lzip", "lzop", "lz4", "zstd"];
-
-fn is_compressor(value: &str) -> bool {
-    let mut words = value.split_ascii_whitespace();
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let option = |word: &str| match (word.strip_prefix("--"), word.strip_prefix('-')) {
-        (Some(long), _) => {
-            let (name, number) = long.split_once('=').unwrap_or((long, ""));
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && digits(number)
-        }
-        // A level, threads such as -T0 and -p4, and xz's -e.
-        (None, Some(short)) => {
-            short == "e" || (!short.is_empty() && digits(short.trim_start_matches(['T', 'p'])))
-        }
-        (None, None) => false,
-    };
-    words.next().is_some_and(|program| COMPRESSORS.contains(&program)) && words.all(option)
 }
 
 fn is_address(value: &str) -> bool {

@@ -88,7 +88,7 @@ pub const KEYS: &[ServerKey] = &[
     kept("cluster.offline_threshold", G::AboveFour, "20", "Seconds of silence after which a member counts as offline"),
     live("images.auto_update_cached", G::Bool, "true", "Keep images up to date that were downloaded to make a container"),
     live("images.auto_update_interval", G::Int, "6", "Hours between looking for newer images; 0: never"),
-    live("images.compression_algorithm", G::Compressor, "gzip", "How new images are compressed"),
+    live("images.compression_algorithm", G::Compressor, "gzip", "How published images are compressed"),
     kept("images.default_architecture", G::Text, "", "Architecture of images where none is asked for"),
     live("images.remote_cache_expiry", G::Int, "10", "Days after which unused cached images are removed; 0: never"),
     kept("maas.api.key", G::Text, "", "Key for the MAAS server"),

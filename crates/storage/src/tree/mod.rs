@@ -12,7 +12,6 @@ mod directory;
 mod hard_links;
 mod remove;
 mod shift;
-mod shift_ids;
 #[cfg(test)]
 mod tests;
 mod usage;

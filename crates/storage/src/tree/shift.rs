@@ -5,10 +5,10 @@
 
 use super::TreeError;
 use super::directory::{Position, WITHIN, list, open_child, open_root};
-use super::shift_ids::Change;
 use super::workers;
 use super::xattrs::Subject;
 use model::IdMap;
+use model::idmap::Change;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Uid, chmodat, chownat, fstat, openat2};
 use rustix::io::Errno;
 use std::collections::HashSet;

@@ -12,7 +12,7 @@ chmod 1777 r/sticky; chown 7:8 r/empty; chmod 2750 r/empty
 ln -s /does/not/exist r/link; ln -s ../dir r/dir/up; chown -h 9:10 r/link
 ln r/dir/file r/dir/sub/hard; ln r/dir/file r/hard2
 mkfifo -m 0600 r/pipe
-mknod -m 0666 r/dev/null c 1 3; mknod -m 0660 r/dev/disk b 259 70000
+mknod -m 0666 r/dev/null c 1 3; mknod r/dir/sub/gone c 0 0; mknod -m 0660 r/dev/disk b 259 70000
 dd if=/dev/urandom of=r/sparse bs=1k count=8 seek=3000 status=none
 dd if=/dev/urandom of=r/sparse bs=1k count=8 seek=20 conv=notrunc status=none
 truncate -s 9M r/sparse; truncate -s 5M r/hole
@@ -29,7 +29,7 @@ setcap cap_net_raw+ep r/dir/suid || true
 chmod 0751 r; touch -d @123456789 r/dir/sub r/dir r
 "#;
 
-const NEEDED: [&str; 5] = ["tar", "setfattr", "setfacl", "setcap", "getfattr"];
+pub(crate) const NEEDED: [&str; 5] = ["tar", "setfattr", "setfacl", "setcap", "getfattr"];
 
 /// Everything about a tree that must survive, one line per entry.
 fn description(root: &Path) -> Vec<String> {
@@ -99,11 +99,11 @@ fn attributes(path: &Path) -> String {
     found.join(" ")
 }
 
-fn make_tree(place: &Place) -> bool {
+pub(crate) fn make_tree(place: &Place) -> bool {
     shell(place.dir.path(), TREE)
 }
 
-fn assert_same(expected: &Path, found: &Path, what: &str) {
+pub(crate) fn assert_same(expected: &Path, found: &Path, what: &str) {
     let (expected, found) = (description(expected), description(found));
     for (expected, found) in expected.iter().zip(&found) {
         assert_eq!(expected, found, "{what}");

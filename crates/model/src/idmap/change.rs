@@ -1,6 +1,6 @@
 //! Owners, access control lists and capabilities, from one id map to another. Pure.
 
-use model::IdMap;
+use super::IdMap;
 
 const ACL_VERSION: u32 = 2;
 const ACL_USER: u16 = 0x02;
@@ -13,22 +13,26 @@ const CAP_V3_LEN: usize = 24;
 
 /// How ids change. An id that a map does not have stays: then doing it again changes nothing, as
 /// long as the ranges of the two maps are apart, and an interrupted change can be done again.
-#[derive(Clone, Copy)]
-pub(super) struct Change<'a> {
-    pub(super) from: Option<&'a IdMap>,
-    pub(super) to: Option<&'a IdMap>,
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// Whose ids they are now; none: the host's, or the container's own.
+    pub from: Option<&'a IdMap>,
+    /// Whose they become.
+    pub to: Option<&'a IdMap>,
 }
 
 impl Change<'_> {
     /// The new user id. `None`: it stays.
-    pub(super) fn uid(&self, uid: u32) -> Option<u32> {
+    #[must_use]
+    pub fn uid(&self, uid: u32) -> Option<u32> {
         let inside = self.from.map_or(Some(uid), |map| map.container_uid(uid))?;
         let new = self.to.map_or(Some(inside), |map| map.host_uid(inside))?;
         (new != uid).then_some(new)
     }
 
     /// The new group id. `None`: it stays.
-    pub(super) fn gid(&self, gid: u32) -> Option<u32> {
+    #[must_use]
+    pub fn gid(&self, gid: u32) -> Option<u32> {
         let inside = self.from.map_or(Some(gid), |map| map.container_gid(gid))?;
         let new = self.to.map_or(Some(inside), |map| map.host_gid(inside))?;
         (new != gid).then_some(new)
@@ -36,7 +40,8 @@ impl Change<'_> {
 
     /// An access control list with other ids (`linux/posix_acl_xattr.h`). `None`: it stays, or is
     /// not one.
-    pub(super) fn acl(&self, acl: &[u8]) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn acl(&self, acl: &[u8]) -> Option<Vec<u8>> {
         let (version, entries) = acl.split_first_chunk::<4>()?;
         if u32::from_le_bytes(*version) != ACL_VERSION || !entries.len().is_multiple_of(8) {
             return None;
@@ -59,7 +64,8 @@ impl Change<'_> {
     /// File capabilities for another root (`capabilities(7)`, "File capability extended attribute
     /// versioning"). Version 2 means the root of the host, and of whatever namespace the mount is
     /// mapped to; version 3 names a root. `None`: they are not understood and stay.
-    pub(super) fn capabilities(&self, value: &[u8]) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn capabilities(&self, value: &[u8]) -> Option<Vec<u8>> {
         let (magic, rest) = value.split_first_chunk::<4>()?;
         let magic = u32::from_le_bytes(*magic);
         let (root, sets) = match (magic & CAP_REVISION, value.len()) {
