@@ -35,6 +35,7 @@ mod migrate;
 mod nested;
 mod network;
 mod network_access;
+mod network_clients;
 mod nics;
 mod oracle;
 mod profiles;

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use testkit::{TestDaemon, Unavailable, daemon, eventually, find_program, or_skip, run};
 
@@ -92,6 +93,47 @@ fn the_post_about_the_api_over_the_network() {
         let database = std::fs::read(d.lxd_dir().join("database/lxd.db")).unwrap();
         assert!(!database.windows(secret.len()).any(|part| part == secret.as_bytes()));
     }
+}
+
+#[test]
+fn everything_that_the_post_shows_works_over_the_network() {
+    let d = daemon!();
+    let client = or_skip!(Client::new(&d, "client"));
+    d.lxc_ok(&["config", "set", "core.https_address", "[::]:8443"]);
+    d.lxc_ok(&["config", "trust", "add", &format!("{}.crt", client.path)]);
+    let at = |path: &str| format!("https://127.0.0.1:8443/1.0{path}");
+    let operation = |arguments: &[&str]| {
+        let begun = client.json(arguments);
+        assert_eq!(
+            (&begun["type"], &begun["status"]),
+            (&"async".into(), &"Operation created".into()),
+            "{begun}"
+        );
+        let operation = begun["operation"].as_str().unwrap().trim_start_matches("/1.0").to_owned();
+        let ended = client.json(&[&at(&format!("{operation}/wait"))]);
+        assert_eq!(ended["metadata"]["status"], "Success", "{ended}");
+    };
+    assert_eq!(client.json(&[&at("/operations")])["status"], "Success");
+    let create = r#"{"name": "xenial", "source": {"type": "image", "alias": "busybox"}}"#;
+    operation(&["-X", "POST", "-d", create, &at("/containers")]);
+    operation(&["-X", "PUT", "-d", r#"{"action": "start"}"#, &at("/containers/xenial/state")]);
+    assert_eq!(client.json(&["-X", "GET", &at("/containers/xenial/state")])["metadata"]["status"], "Running");
+    let file = at("/containers/xenial/files?path=/tmp/a");
+    let pushed =
+        client.json(&["-X", "POST", "-H", "Content-Type: application/octet-stream", "-d", "abc", &file]);
+    assert_eq!((&pushed["status_code"], &pushed["metadata"]), (&200.into(), &serde_json::json!({})));
+    assert_eq!(client.curl(&["-X", "GET", &file]), "abc");
+    operation(&["-X", "POST", "-d", r#"{"name": "my-snapshot"}"#, &at("/containers/xenial/snapshots")]);
+    let snapshot = client.json(&["-X", "GET", &at("/containers/xenial/snapshots/my-snapshot")]);
+    assert_eq!(snapshot["metadata"]["name"].as_str().unwrap().rsplit('/').next(), Some("my-snapshot"));
+    operation(&["-X", "PUT", "-d", r#"{"action": "stop", "force": true}"#, &at("/containers/xenial/state")]);
+    operation(&["-X", "DELETE", &at("/containers/xenial")]);
+    let gone = client.json(&[&at("/containers/xenial")]);
+    assert_eq!((&gone["type"], &gone["error_code"]), (&"error".into(), &404.into()));
+    // Only the configuration is sent back, and what is left out is unset: the listener closes.
+    let unset = client.json(&["-X", "PUT", "-d", r#"{"config": {}}"#, &at("")]);
+    assert_eq!(unset["status_code"], 200, "the request that closes it is answered");
+    assert_eq!(client.curl(&[&at("")]), "");
 }
 
 #[test]
@@ -258,6 +300,228 @@ fn guessing_the_password_becomes_slow() {
     eventually("the right one is taken after a while", || {
         (guess("right")["status_code"] == 200).then_some(())
     });
+}
+
+#[test]
+fn a_token_lets_one_client_in() {
+    let d = daemon!(without_image());
+    let (one, two) = (or_skip!(Client::new(&d, "one")), or_skip!(Client::new(&d, "two")));
+    let refused = d.lxc_fails(&["config", "trust", "add", "--name", "laptop"]);
+    assert!(refused.contains("core.https_address"), "{refused}");
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1"]);
+    let printed = d.lxc_ok(&["config", "trust", "add", "--name", "laptop"]);
+    assert!(printed.starts_with("Client laptop certificate add token:\n"), "{printed}");
+    let token = printed.lines().last().unwrap();
+    assert_eq!(d.lxc_ok(&["config", "trust", "list-tokens", "--format", "csv"]), "laptop,\n");
+    let operations = d.api().get("/1.0/operations?recursion=1").metadata().to_string();
+    assert!(operations.contains("laptop") && !operations.contains("secret"), "{operations}");
+
+    let url = "https://127.0.0.1:8443/1.0/certificates";
+    let body = format!("{{\"type\": \"client\", \"password\": \"{token}\"}}");
+    assert_eq!(one.json(&[url, "-X", "POST", "-d", &body])["status_code"], 200);
+    assert_eq!(one.auth("127.0.0.1:8443"), "trusted");
+    assert_eq!(two.json(&[url, "-X", "POST", "-d", &body])["error_code"], 403);
+    assert_eq!(d.lxc_ok(&["config", "trust", "list-tokens", "--format", "csv"]), "");
+    let list = d.lxc_ok(&["config", "trust", "list", "--format", "csv"]);
+    assert!(list.contains(",one,") && list.ends_with(",laptop\n"), "{list}");
+
+    d.lxc_ok(&["config", "trust", "add", &format!("{}.crt", two.path)]);
+    assert_eq!(two.auth("127.0.0.1:8443"), "trusted");
+    let refused = d.lxc_fails(&["config", "trust", "add", &format!("{}.crt", two.path)]);
+    assert!(refused.contains("Certificate already in trust store"), "{refused}");
+    let refused = d.lxc_fails(&["config", "trust", "add", &format!("{}.key", two.path)]);
+    assert!(refused.contains("not a certificate"), "{refused}");
+    let fingerprint = list.split(',').next().unwrap();
+    d.lxc_ok(&["config", "trust", "remove", fingerprint]);
+    assert_eq!(one.auth("127.0.0.1:8443"), "untrusted");
+
+    // One that is explicit, one that was revoked, one that was made by somebody without the right.
+    let token = d.lxc_ok(&["config", "trust", "add", "--name", "again", "--quiet"]);
+    let body = format!("{{\"type\": \"client\", \"trust_token\": \"{}\"}}", token.trim());
+    assert_eq!(one.json(&[url, "-X", "POST", "-d", &body])["status_code"], 200);
+    d.lxc_ok(&["config", "trust", "remove", fingerprint]);
+    let token = d.lxc_ok(&["config", "trust", "add", "--name", "gone", "--quiet"]);
+    d.lxc_ok(&["config", "trust", "revoke-token", "gone"]);
+    let body = format!("{{\"type\": \"client\", \"trust_token\": \"{}\"}}", token.trim());
+    assert_eq!(one.json(&[url, "-X", "POST", "-d", &body])["error_code"], 403);
+    let body = r#"{"type": "client", "name": "x", "token": true}"#;
+    assert_eq!(one.json(&[url, "-X", "POST", "-d", body])["error_code"], 403);
+}
+
+/// An authority with openssl: its files in a directory.
+struct Authority<'d> {
+    d: &'d TestDaemon,
+    directory: PathBuf,
+}
+
+impl<'d> Authority<'d> {
+    fn new(d: &'d TestDaemon) -> Result<Self, Unavailable> {
+        needs("openssl")?;
+        let authority = Self { d, directory: d.scratch().join("authority") };
+        std::fs::create_dir(&authority.directory).unwrap();
+        let config = "[ca]\ndefault_ca = main\n[main]\ndatabase = index\nserial = serial\ndefault_md = sha256\n\
+                      policy = any\nnew_certs_dir = .\ncertificate = ca.crt\nprivate_key = ca.key\n\
+                      default_crl_days = 30\ncrlnumber = serial-of-lists\ncrl_extensions = list\ndefault_days = 30\nx509_extensions = client\n[any]\n\
+                      commonName = supplied\n[client]\nbasicConstraints = CA:false\nextendedKeyUsage = clientAuth\n\
+                      [list]\nauthorityKeyIdentifier = keyid\n[top]\nbasicConstraints = critical,CA:true\nkeyUsage = keyCertSign,cRLSign\n\
+                      subjectKeyIdentifier = hash\n[req]\ndistinguished_name = name\n[name]\n";
+        for (name, text) in
+            [("config", config), ("index", ""), ("serial", "1000\n"), ("serial-of-lists", "1000\n")]
+        {
+            std::fs::write(authority.directory.join(name), text).unwrap();
+        }
+        authority.openssl(&[
+            "req",
+            "-x509",
+            "-config",
+            "config",
+            "-extensions",
+            "top",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            "/CN=top",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.crt",
+        ]);
+        Ok(authority)
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let mut command = Command::new("openssl");
+        let _ = run(command.current_dir(&self.directory).args(arguments)).expect_success();
+    }
+
+    fn client(&self, name: &str) -> Client<'d> {
+        let (key, request, certificate) =
+            (format!("{name}.key"), format!("{name}.csr"), format!("{name}.crt"));
+        let subject = format!("/CN={name}");
+        self.openssl(&[
+            "req",
+            "-config",
+            "config",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-subj",
+            &subject,
+            "-keyout",
+            &key,
+            "-out",
+            &request,
+        ]);
+        self.openssl(&[
+            "ca",
+            "-batch",
+            "-notext",
+            "-config",
+            "config",
+            "-in",
+            &request,
+            "-out",
+            &certificate,
+        ]);
+        Client { d: self.d, path: self.directory.join(name).to_string_lossy().into_owned() }
+    }
+
+    fn revoke(&self, client: &Client) {
+        self.openssl(&["ca", "-config", "config", "-revoke", &format!("{}.crt", client.path)]);
+        self.openssl(&["ca", "-config", "config", "-gencrl", "-out", "ca.crl"]);
+        std::fs::copy(self.directory.join("ca.crl"), self.d.lxd_dir().join("ca.crl")).unwrap();
+    }
+}
+
+#[test]
+fn with_an_authority_only_its_clients_are_trusted() {
+    let d = daemon!(without_image());
+    let stranger = or_skip!(Client::new(&d, "stranger"));
+    let authority = or_skip!(Authority::new(&d));
+    let (one, two) = (authority.client("one"), authority.client("two"));
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1"]);
+    for client in [&stranger, &one] {
+        d.lxc_ok(&["config", "trust", "add", &format!("{}.crt", client.path)]);
+        assert_eq!(client.auth("127.0.0.1:8443"), "trusted");
+    }
+    std::fs::copy(authority.directory.join("ca.crt"), d.lxd_dir().join("server.ca")).unwrap();
+    assert_eq!(stranger.auth("127.0.0.1:8443"), "untrusted", "nobody vouches for it");
+    assert_eq!(one.auth("127.0.0.1:8443"), "trusted");
+    assert_eq!(two.auth("127.0.0.1:8443"), "untrusted", "it is not in the list");
+    d.lxc_ok(&["config", "set", "core.trust_ca_certificates", "true"]);
+    assert_eq!(two.auth("127.0.0.1:8443"), "trusted");
+    authority.revoke(&one);
+    assert_eq!(one.auth("127.0.0.1:8443"), "untrusted", "it was revoked");
+    assert_eq!(two.auth("127.0.0.1:8443"), "trusted");
+    std::fs::write(d.lxd_dir().join("ca.crl"), "nonsense").unwrap();
+    assert_eq!(two.auth("127.0.0.1:8443"), "untrusted");
+}
+
+#[test]
+fn browsers_are_told_about_origins_and_strange_pages_change_nothing() {
+    let d = daemon!(without_image());
+    let client = or_skip!(Client::new(&d, "client"));
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1"]);
+    d.lxc_ok(&["config", "trust", "add", &format!("{}.crt", client.path)]);
+    let url = "https://127.0.0.1:8443/1.0";
+    let patch = |origin: &str| {
+        let origin = format!("Origin: {origin}");
+        let json = r#"{"config": {"user.mark": "1"}}"#;
+        client.json(&[url, "-X", "PATCH", "-d", json, "-H", &origin])["error_code"].clone()
+    };
+    assert_eq!(patch("https://evil.example"), 403);
+    assert_eq!(d.lxc_ok(&["config", "get", "user.mark"]).trim(), "");
+    assert_eq!(patch("https://127.0.0.1:8443"), 0);
+    let preflight =
+        || client.curl(&["-i", "-X", "OPTIONS", url, "-H", "Origin: https://ui.example"]).to_lowercase();
+    assert!(!preflight().contains("access-control"));
+    for (key, value) in [
+        ("core.https_allowed_origin", "https://ui.example"),
+        ("core.https_allowed_methods", "GET, PATCH"),
+        ("core.https_allowed_headers", "Content-Type"),
+        ("core.https_allowed_credentials", "true"),
+    ] {
+        d.lxc_ok(&["config", "set", key, value]);
+    }
+    let told = preflight();
+    for line in [
+        "http/1.1 200",
+        "access-control-allow-origin: https://ui.example",
+        "access-control-allow-methods: get, patch",
+        "access-control-allow-headers: content-type",
+        "access-control-allow-credentials: true",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert_eq!(patch("https://ui.example"), 0);
+    assert_eq!(patch("https://evil.example"), 403);
+}
+
+#[test]
+fn init_opens_the_listener() {
+    let d = daemon!(TestDaemon::builder().uninitialised());
+    or_skip!(needs("curl"));
+    let auto = ["init", "--auto", "--network-address", "127.0.0.1", "--network-port", "9443"];
+    let _ = run(d.lxd_command().args(auto).args(["--trust-password", "secret"])).expect_success();
+    assert_eq!(guest(&d, &["https://127.0.0.1:9443/1.0"]).0, 200);
+    assert_eq!(d.lxc_ok(&["config", "get", "core.trust_password"]).trim(), "true");
+    let without = run(d.lxd_command().args(["init", "--auto", "--network-port", "9443"]));
+    assert!(without.errors().contains("--network-address"), "{without:?}");
+    let preseed = "config:\n  core.https_address: 127.0.0.1:9444\n  images.auto_update_interval: 15\n";
+    let _ = testkit::run_with_input(d.lxd_command().args(["init", "--preseed"]), preseed.as_bytes())
+        .expect_success();
+    assert_eq!(guest(&d, &["https://127.0.0.1:9444/1.0"]).0, 200);
+    let broken = "config:\n  core.https_address: 127.0.0.1:9445\nprofiles:\n- name: default\n  config:\n    no.such: x\n";
+    let refused = testkit::run_with_input(d.lxd_command().args(["init", "--preseed"]), broken.as_bytes());
+    assert!(!refused.status.success());
+    assert_eq!(guest(&d, &["https://127.0.0.1:9444/1.0"]).0, 200, "it is where it was");
 }
 
 /// A connection that stays open.

@@ -54,6 +54,9 @@ pub struct CertificatePut {
     /// `client`.
     #[serde(rename = "type")]
     pub kind: Option<String>,
+    /// Allow some projects only; there are none here.
+    #[serde(deserialize_with = "null_default")]
+    pub restricted: bool,
 }
 
 /// What a token says, as JSON in base 64: how a new client finds the server and is let in once.

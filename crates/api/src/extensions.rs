@@ -9,6 +9,7 @@ pub const EXTENSIONS: &[&str] = &[
     "etag",
     "patch",
     "usb_devices",
+    "https_allowed_credentials",
     "image_compression_algorithm",
     "directory_manipulation",
     "container_cpu_time",
@@ -52,4 +53,7 @@ pub const EXTENSIONS: &[&str] = &[
     "instances",
     "instance_get_full",
     "metadata_configuration",
+    "certificate_update",
+    "certificate_token",
+    "explicit_trust_token",
 ];

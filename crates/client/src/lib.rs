@@ -13,6 +13,7 @@
 
 mod address;
 mod body;
+mod certificates;
 mod client;
 mod connection;
 mod console;
@@ -43,6 +44,7 @@ mod websocket;
 
 pub use address::{Address, AddressError};
 pub use body::Body;
+pub use certificates::{CertificateDetails, WaitingToken, certificate_details};
 pub use client::{Client, Tagged};
 pub use console::Console;
 pub use download::Download;

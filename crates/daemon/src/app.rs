@@ -107,6 +107,13 @@ impl App {
     }
 }
 
+impl App {
+    /// One of the parts.
+    pub(crate) fn part<T: FromRef<Self>>(&self) -> T {
+        T::from_ref(self)
+    }
+}
+
 macro_rules! parts {
     ($($type:ty => $($field:ident).+;)*) => {$(
         impl FromRef<App> for $type {

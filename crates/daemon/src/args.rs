@@ -76,14 +76,14 @@ pub(crate) struct Init {
     /// The name of the storage pool, or what exists already and is used for it, for --auto
     #[arg(long, value_name = "NAME")]
     pub(crate) storage_pool: Option<String>,
-    /// The address to listen on, for --auto (not in this version)
-    #[arg(long, value_name = "ADDRESS", hide = true)]
+    /// The address to listen on for clients of the network, or "all", for --auto
+    #[arg(long, value_name = "ADDRESS")]
     pub(crate) network_address: Option<String>,
-    /// The port to listen on, for --auto (not in this version)
-    #[arg(long, value_name = "PORT", hide = true)]
+    /// The port to listen on, for --auto
+    #[arg(long, value_name = "PORT")]
     pub(crate) network_port: Option<u16>,
-    /// The password for new clients, for --auto (not in this version)
-    #[arg(long, value_name = "PASSWORD", hide = true)]
+    /// The password with which new clients make themselves trusted, for --auto
+    #[arg(long, value_name = "PASSWORD")]
     pub(crate) trust_password: Option<String>,
 }
 

@@ -4,9 +4,11 @@
 //! sleeps until then subscribes.
 
 use crate::Error;
-use api::Config;
+use api::{Config, Time};
+use jiff::tz::TimeZone;
 use model::config::is_true;
 use model::config::server::value;
+use model::snapshots::Expiry;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -26,8 +28,9 @@ impl Settings {
         Ok(Self::of(store.read(store::server_config::get).await?))
     }
 
-    /// These keys.
-    pub(crate) fn of(config: Config) -> Self {
+    /// These keys, kept nowhere.
+    #[must_use]
+    pub fn of(config: Config) -> Self {
         Self(Arc::new(watch::Sender::new(Arc::new(config))))
     }
 
@@ -73,6 +76,20 @@ impl Settings {
             ignore: get("core.proxy_ignore_hosts"),
         };
         configured.or(Proxies::from_environment())
+    }
+
+    /// `core.trust_ca_certificates`.
+    #[must_use]
+    pub fn trust_ca_certificates(&self) -> bool {
+        self.get("core.trust_ca_certificates").is_some_and(|text| is_true(&text))
+    }
+
+    /// `core.remote_token_expiry`: until when a token is good that is made now; `None` for no end.
+    #[must_use]
+    pub fn token_expiry(&self) -> Option<Time> {
+        let expiry = Expiry::parse(&self.get("core.remote_token_expiry")?).ok()?;
+        let now = Time::now().0.to_zoned(TimeZone::UTC).datetime();
+        expiry.after(now).to_zoned(TimeZone::UTC).ok().map(|end| Time(end.timestamp()))
     }
 
     /// `images.auto_update_cached`.

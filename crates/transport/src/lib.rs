@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`authority`] | clients that an authority of one's own vouches for |
 //! | [`base64`] | the text that certificates and tokens are written in |
 //! | [`blocking`] | a stream for two threads that wait |
 //! | [`certificate`] | reading certificates; fingerprints |
@@ -18,6 +19,7 @@
 //! cryptographic provider (ring) is named everywhere: two in one process would be a panic at run time.
 
 pub mod accept;
+pub mod authority;
 pub mod base64;
 pub mod blocking;
 pub mod certificate;

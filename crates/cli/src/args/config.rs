@@ -1,6 +1,6 @@
 //! Arguments of `config`.
 
-use super::FormatArg;
+use super::{FormatArg, TrustCommand};
 use clap::Subcommand;
 
 // `config` commands.
@@ -66,6 +66,9 @@ pub(crate) enum ConfigCommand {
     /// Manage the templates of files in a container
     #[command(subcommand, arg_required_else_help = true)]
     Template(TemplateCommand),
+    /// Manage which clients the server trusts
+    #[command(subcommand, arg_required_else_help = true)]
+    Trust(TrustCommand),
     /// Remove a key
     #[command(
         arg_required_else_help = true,

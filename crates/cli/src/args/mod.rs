@@ -12,6 +12,7 @@ mod image;
 mod profile;
 mod remote;
 mod server;
+mod trust;
 
 pub(crate) use config::*;
 pub(crate) use container::*;
@@ -21,6 +22,7 @@ pub(crate) use image::*;
 pub(crate) use profile::*;
 pub(crate) use remote::*;
 pub(crate) use server::*;
+pub(crate) use trust::*;
 
 use clap::{Args, Parser, Subcommand};
 

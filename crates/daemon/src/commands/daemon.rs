@@ -84,15 +84,18 @@ async fn live(options: Options, listener: UnixListener, hub: Hub) -> anyhow::Res
     watch_signals(&life)?;
     let (lifecycle, changes) = mpsc::unbounded_channel();
     let (opened, doors) = mpsc::unbounded_channel();
-    let var = options.var.clone();
-    let identity = tokio::task::spawn_blocking(move || identity::load_or_make(&var));
+    let directory = options.var.clone();
+    let identity = tokio::task::spawn_blocking({
+        let directory = directory.clone();
+        move || identity::load_or_make(&directory)
+    });
     let host = Host::open(options, lifecycle, opened).await.context("cannot start")?;
-    let network = Network::new(identity.await?, host.certificates.clone());
+    let network = Network::new(identity.await?, &directory, &host);
     tokio::spawn(publish(changes, hub.clone()));
     tokio::spawn(crate::guest::serve_all(doors));
     let operations = Operations::new(hub.clone());
     let app = App::new(host.clone(), network.clone(), operations.clone(), hub, life.clone());
-    let gate = Gate::new(router(app), life.clone());
+    let gate = Gate::new(router(app), life.clone(), host.settings.clone());
     let address = host.settings.get("core.https_address").unwrap_or_default();
     let tidy = Tidy::start();
     let opening = tokio::spawn({

@@ -1,5 +1,6 @@
 //! Who asks, and what they may.
 
+use super::pki::Standing;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use transport::Certificate;
@@ -39,6 +40,8 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// The certificate whose key it holds, with its fingerprint.
     pub(crate) certificate: Option<(String, Certificate)>,
+    /// How the owner's authority sees that one.
+    pub(crate) standing: Standing,
 }
 
 impl Caller {

@@ -6,6 +6,7 @@ mod caller;
 mod crowd;
 mod network;
 mod notify;
+mod pki;
 mod serve;
 mod tidy;
 mod unix;

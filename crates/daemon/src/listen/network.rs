@@ -4,16 +4,20 @@ use super::Tidy;
 use super::address::{Address, shown};
 use super::caller::{Caller, Peer};
 use super::crowd::{Crowd, Place};
+use super::pki::{Pki, Standing};
 use super::serve::{PAUSE, converse};
 use crate::routes::Gate;
+use instance::Host;
 use instance::certificates::Certificates;
 use instance::server::host_addresses;
+use instance::settings::Settings;
 use rustix::net::sockopt::set_socket_keepalive;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +64,8 @@ struct Inner {
     identity: Result<Identity, String>,
     acceptor: OnceLock<Acceptor>,
     certificates: Certificates,
+    settings: Settings,
+    pki: Pki,
     serving: OnceLock<(Gate, Tidy)>,
     crowd: Crowd,
     open: Mutex<Option<Open>>,
@@ -85,12 +91,16 @@ pub(crate) struct Prepared {
 }
 
 impl Network {
-    /// Closed. `identity` is the server's, or why it has none.
-    pub(crate) fn new(identity: Result<Identity, String>, certificates: Certificates) -> Self {
+    /// Closed. `identity` is the server's, or why it has none; `directory` is where the files of an
+    /// authority are, if there is one.
+    pub(crate) fn new(identity: Result<Identity, String>, directory: &Path, host: &Host) -> Self {
+        let (certificates, settings) = (host.certificates.clone(), host.settings.clone());
         Self(Arc::new(Inner {
             identity,
             acceptor: OnceLock::new(),
             certificates,
+            settings,
+            pki: Pki::new(directory),
             serving: OnceLock::new(),
             crowd: Crowd::default(),
             open: Mutex::default(),
@@ -241,8 +251,9 @@ impl Network {
             Ok(Err(error)) => return tracing::debug!(%address, %error, "a handshake failed"),
             Err(_) => return tracing::debug!(%address, "a handshake took too long"),
         };
+        let standing = self.0.pki.standing(&client.chain);
         let certificate = client.chain.into_iter().next().map(|c| (c.fingerprint(), c));
-        let peer = Arc::new(Peer { address, certificate });
+        let peer = Arc::new(Peer { address, certificate, standing });
         let stop = self.0.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Friends do not count.
         let place = Some(place).filter(|_| !self.trusts(&peer));
@@ -254,9 +265,18 @@ impl Network {
     }
 
     fn trusts(&self, peer: &Peer) -> bool {
-        peer.certificate.as_ref().is_some_and(|(fingerprint, certificate)| {
+        let Some((fingerprint, certificate)) = &peer.certificate else { return false };
+        let known = || {
             self.0.certificates.trusts(fingerprint, certificate) || self.certificate() == Some(certificate)
-        })
+        };
+        match peer.standing {
+            Standing::Stranger => false,
+            Standing::NoAuthority => known(),
+            Standing::Vouched => {
+                let all = self.0.settings.trust_ca_certificates() && certificate.holds_at(SystemTime::now());
+                all || known()
+            }
+        }
     }
 }
 

@@ -135,10 +135,27 @@ impl Operations {
         resources: Resources,
         details: Map<String, Value>,
     ) -> std::io::Result<Arc<Operation>> {
+        self.issue_for(description, resources, details, Some(TOKEN_LIFE))
+    }
+
+    /// The same with a life of its own; `None` for no end.
+    ///
+    /// # Errors
+    /// There is no randomness for the secret.
+    pub(crate) fn issue_for(
+        &self,
+        description: &'static str,
+        resources: Resources,
+        details: Map<String, Value>,
+        life: Option<Duration>,
+    ) -> std::io::Result<Arc<Operation>> {
         let holding = Holding::Token(Token::new(details)?);
         let operation = Arc::new(Operation::new(self.0.hub.clone(), description, resources, true, holding));
-        let work = async {
-            tokio::time::sleep(TOKEN_LIFE).await;
+        let work = async move {
+            match life {
+                Some(life) => tokio::time::sleep(life).await,
+                None => std::future::pending().await,
+            }
             Ok::<_, std::convert::Infallible>(None)
         };
         self.spawn(&operation, work, false);
@@ -152,12 +169,7 @@ impl Operations {
         secret: &str,
         about: impl Fn(&api::operations::Operation) -> bool,
     ) -> Option<Arc<Operation>> {
-        let tokens: Vec<_> =
-            self.all().values().filter(|operation| operation.token().is_some()).cloned().collect();
-        // All are compared, so that the time does not tell which one it was.
-        let found = tokens.into_iter().fold(None, |found, operation| {
-            if operation.token().is_some_and(|token| token.is(secret)) { Some(operation) } else { found }
-        })?;
+        let found = self.find_token(secret)?;
         let object = found.view();
         let good = about(&object) && found.token()?.take(object.status_code != StatusCode::Running);
         if good {
@@ -188,6 +200,32 @@ impl Operations {
         let operation = Arc::clone(reporter.0.get_or_init(|| Arc::new(operation)));
         self.spawn(&operation, work(sockets), false);
         Ok(operation)
+    }
+
+    /// The same for a token that lets in exactly once; what its creator was told.
+    pub(crate) fn redeem_once(
+        &self,
+        secret: &str,
+        about: impl Fn(&api::operations::Operation) -> bool,
+    ) -> Option<Map<String, Value>> {
+        let found = self.find_token(secret)?;
+        let object = found.view();
+        if object.status_code != StatusCode::Running || !about(&object) {
+            return None;
+        }
+        let details = found.token()?.take_once()?.clone();
+        // It runs, and somebody who cancels it at this moment does the same.
+        let _ = found.cancel();
+        Some(details)
+    }
+
+    fn find_token(&self, secret: &str) -> Option<Arc<Operation>> {
+        let tokens: Vec<_> =
+            self.all().values().filter(|operation| operation.token().is_some()).cloned().collect();
+        // All are compared, so that the time does not tell which one it was.
+        tokens.into_iter().fold(None, |found, operation| {
+            if operation.token().is_some_and(|token| token.is(secret)) { Some(operation) } else { found }
+        })
     }
 
     fn spawn<E: std::error::Error + Send + 'static>(

@@ -183,3 +183,23 @@ async fn a_token_is_forgotten_after_its_use_and_worth_nothing_when_cancelled() {
     cancelled.wait().await;
     assert!(operations.redeem(&secret, |_| true).is_none());
 }
+
+#[tokio::test]
+async fn a_token_that_lets_in_once_does_so_once() {
+    let operations = Operations::new(Hub::new());
+    let issue = || operations.issue_for("Join", None, metadata("name", "n"), None).unwrap();
+    let secret = |operation: &super::Operation| {
+        operation.view_of_creator().metadata.clone().unwrap()["secret"].as_str().unwrap().to_owned()
+    };
+    let operation = issue();
+    assert_eq!(operations.redeem_once(&secret(&operation), |_| false), None, "another kind of token");
+    let all: usize = (0..4)
+        .map(|_| {
+            usize::from(operations.redeem_once(&secret(&operation), |_| true) == Some(metadata("name", "n")))
+        })
+        .sum();
+    assert_eq!(all, 1);
+    let revoked = issue();
+    revoked.cancel().unwrap();
+    assert_eq!(operations.redeem_once(&secret(&revoked), |_| true), None);
+}

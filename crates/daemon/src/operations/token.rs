@@ -37,6 +37,11 @@ impl Token {
         self.secret.is(secret)
     }
 
+    /// Lets the first bearer in and nobody after; what its creator was told.
+    pub(crate) fn take_once(&self) -> Option<&Map<String, Value>> {
+        (!self.used.swap(true, Ordering::AcqRel)).then_some(&self.details)
+    }
+
     /// Lets its bearer in. `over`: its operation has ended. One that was used is good as long as its
     /// operation is remembered, because who looks at an image fetches it next; one that was
     /// cancelled opens nothing.

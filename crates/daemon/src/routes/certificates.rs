@@ -1,16 +1,23 @@
 //! `/1.0/certificates`: which clients of the network are trusted.
 
 use super::lists::{ListParams, answer, keep};
-use crate::listen::{Caller, Permission};
+use crate::app::App;
+use crate::listen::{Caller, Network, Permission};
+use crate::operations::Operations;
 use crate::wire::{
-    Answer, Etag, IfMatch, Json, Params, Path, Refusal, created, done, sync_bytes, sync_tagged,
+    Answer, Etag, IfMatch, Json, Params, Path, Refusal, accepted, created, done, sync_bytes, sync_tagged,
 };
-use api::certificates::{CertificatePut, CertificatesPost};
+use api::certificates::{CertificatePut, CertificatesPost, Token};
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use instance::certificates::{Certificates, check_kind};
 use instance::server::Server;
-use transport::Certificate;
+use serde_json::{Map, json};
+use std::time::Duration;
+use transport::{Certificate, base64};
+
+/// What operations that hold a token are called.
+const TOKEN: &str = "Certificate add token";
 
 fn url(fingerprint: &str) -> String {
     format!("/1.0/certificates/{fingerprint}")
@@ -29,19 +36,26 @@ pub(crate) async fn list(
 /// `POST` to the list: trust one more. Callers that are not trusted have to know the password.
 pub(crate) async fn create(
     State(certificates): State<Certificates>,
-    State(server): State<Server>,
+    State(tokens): State<Tokens>,
     Extension(caller): Extension<Caller>,
     Json(post): Json<CertificatesPost>,
 ) -> Answer {
-    check_kind(&post.kind)?;
-    if post.restricted {
-        return Err(Refusal::bad_request(
-            "A certificate cannot be restricted to projects, which this server does not have; leave \"restricted\" out",
-        ));
+    // Clients that come with a token leave it out.
+    if !post.kind.is_empty() || decode(word(&post)).is_none() {
+        check_kind(&post.kind)?;
     }
-    let (certificate, name) = meant(&post, &caller)?;
+    if post.restricted {
+        return Err(restricted());
+    }
+    if post.token {
+        return if caller.may(Permission::Manage) { tokens.issue(&post) } else { Err(Refusal::forbidden()) };
+    }
+    let (certificate, mut name) = meant(&post, &caller)?;
     if !caller.may(Permission::Manage) {
-        admit(&server, &caller, post).await?;
+        match tokens.admit(&post)? {
+            Some(named) => name = named,
+            None => admit(&tokens.server, &caller, &post).await?,
+        }
     }
     let fingerprint = certificates.add(&name, certificate).await?;
     created(&url(&fingerprint))
@@ -62,10 +76,81 @@ fn meant(post: &CertificatesPost, caller: &Caller) -> Result<(Certificate, Strin
     Ok((certificate.clone(), name))
 }
 
+fn restricted() -> Refusal {
+    Refusal::bad_request(
+        "A certificate cannot be restricted to projects, which this server does not have; leave \"restricted\" out",
+    )
+}
+
+/// Makes tokens with which new clients join, and takes them back. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    server: Server,
+    network: Network,
+    operations: Operations,
+}
+
+impl FromRef<App> for Tokens {
+    fn from_ref(app: &App) -> Self {
+        Self { server: app.part(), network: app.part(), operations: app.part() }
+    }
+}
+
+impl Tokens {
+    /// Makes one: an operation that holds its secret, of which only this answer tells.
+    fn issue(&self, post: &CertificatesPost) -> Answer {
+        instance::certificates::check_name(&post.name)?;
+        if post.name.is_empty() {
+            return Err(Refusal::bad_request("A token needs the name of the client that it is for"));
+        }
+        let (addresses, _) = self.network.addresses();
+        let certificate = self.network.certificate().filter(|_| !addresses.is_empty()).ok_or_else(|| {
+            Refusal::bad_request(
+                "Can't issue token when server isn't listening on network; set core.https_address first",
+            )
+        })?;
+        let end = self.server.settings().token_expiry();
+        let mut details = Map::new();
+        details.insert("request".to_owned(), json!({"name": post.name, "type": post.kind}));
+        if let Some(end) = end {
+            details.insert("expiresAt".to_owned(), json!(end));
+        }
+        let seen_by_all = details.clone();
+        details.insert("fingerprint".to_owned(), json!(certificate.fingerprint()));
+        details.insert("addresses".to_owned(), json!(addresses));
+        let life = end.map(|end| {
+            Duration::from_secs(u64::try_from(end.unix() - api::Time::now().unix()).unwrap_or_default())
+        });
+        let operation = self.operations.issue_for(TOKEN, None, details, life).map_err(Refusal::unexpected)?;
+        operation.report(seen_by_all);
+        accepted(&operation)
+    }
+
+    /// The name of a client that comes with a token; `None` when it has none.
+    fn admit(&self, post: &CertificatesPost) -> Result<Option<String>, Refusal> {
+        let Some(Token { secret, .. }) = decode(word(post)) else { return Ok(None) };
+        let details = self.operations.redeem_once(&secret, |operation| operation.description == TOKEN);
+        let details = details.ok_or_else(Refusal::forbidden)?;
+        let name = details.get("request").and_then(|request| request.get("name")?.as_str());
+        Ok(Some(name.unwrap_or_default().to_owned()))
+    }
+}
+
+/// What a client gives to be let in. Some give a password where the token belongs, others the reverse.
+fn word(post: &CertificatesPost) -> &str {
+    if post.trust_token.is_empty() { &post.password } else { &post.trust_token }
+}
+
+/// Reads the text of a token; `None` when it is something else, such as a password.
+fn decode(text: &str) -> Option<Token> {
+    let token: Token = serde_json::from_slice(&base64::decode(text)?).ok()?;
+    (!token.secret.is_empty()).then_some(token)
+}
+
 /// Lets a caller in who is not trusted yet.
-async fn admit(server: &Server, caller: &Caller, post: CertificatesPost) -> Result<(), Refusal> {
+async fn admit(server: &Server, caller: &Caller, post: &CertificatesPost) -> Result<(), Refusal> {
     let Caller::Network { peer, .. } = caller else { return Err(Refusal::forbidden()) };
-    server.check_password(peer.address.ip(), post.password).await?;
+    server.check_password(peer.address.ip(), word(post).to_owned()).await?;
     Ok(())
 }
 
@@ -74,6 +159,11 @@ fn check(certificates: &Certificates, fingerprint: &str, expected: &IfMatch) -> 
         expected.check(&Etag::of(&certificates.get(fingerprint)?)?)?;
     }
     Ok(())
+}
+
+/// Refuses what a change of a certificate cannot change.
+fn check_put(put: &CertificatePut) -> Result<(), Refusal> {
+    if put.restricted { Err(restricted()) } else { Ok(()) }
 }
 
 /// `GET` of one.
@@ -90,6 +180,7 @@ pub(crate) async fn put(
     Json(put): Json<CertificatePut>,
 ) -> Answer {
     check(&certificates, &fingerprint, &expected)?;
+    check_put(&put)?;
     certificates.update(&fingerprint, put, true).await?;
     done()
 }
@@ -102,6 +193,7 @@ pub(crate) async fn patch(
     Json(put): Json<CertificatePut>,
 ) -> Answer {
     check(&certificates, &fingerprint, &expected)?;
+    check_put(&put)?;
     certificates.update(&fingerprint, put, false).await?;
     done()
 }
@@ -113,4 +205,19 @@ pub(crate) async fn delete(
 ) -> Answer {
     certificates.remove(&fingerprint).await?;
     done()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_told_from_passwords() {
+        let token = Token { secret: "s".repeat(64), ..Token::default() };
+        let text = base64::encode(&serde_json::to_vec(&token).unwrap());
+        assert_eq!(decode(&text), Some(token));
+        for password in ["", "something-secure", "Zm9v", "e30=", "bnVsbA=="] {
+            assert_eq!(decode(password), None, "{password}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod audience;
 mod backups;
 mod certificates;
 mod console;
+mod cors;
 mod events;
 mod exec;
 mod files;

@@ -1,5 +1,6 @@
 //! From an HTTP request to a websocket: the handshake (RFC 6455 §4.2), and the two halves.
 
+use super::linger::Lingering;
 use super::{Reader, Writer};
 use crate::wire::Refusal;
 use axum::body::Body;
@@ -46,7 +47,7 @@ impl Connection {
 
     /// A websocket on any other stream, after the handshake.
     pub(crate) fn other(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        let (read, write) = tokio::io::split(stream);
+        let (read, write) = tokio::io::split(Lingering::new(stream));
         let (sender, receiver) = mpsc::channel(PONGS);
         Self {
             reader: Reader::new(Box::new(read), &[], sender),

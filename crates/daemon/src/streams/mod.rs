@@ -11,6 +11,7 @@ mod detached;
 mod exec;
 mod frame;
 mod input;
+mod linger;
 mod output;
 mod reader;
 mod terminal;

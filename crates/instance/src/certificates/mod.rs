@@ -162,7 +162,11 @@ pub fn check_kind(kind: &str) -> Result<(), Error> {
     Err(Error::Unknown { field: "certificate type", value: kind.to_owned(), allowed: CLIENT })
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+/// Refuses names that are too long or cannot be shown.
+///
+/// # Errors
+/// Such a name.
+pub fn check_name(name: &str) -> Result<(), Error> {
     if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(Error::CertificateName);
     }

@@ -7,6 +7,7 @@ mod metadata;
 mod set;
 mod show;
 mod template;
+mod trust;
 mod unset;
 
 use super::device;
@@ -28,6 +29,7 @@ pub(crate) async fn run(session: &Session, command: ConfigCommand) -> anyhow::Re
             show::run(session, name.as_deref().unwrap_or_default(), expanded).await
         }
         ConfigCommand::Template(command) => template::run(session, command).await,
+        ConfigCommand::Trust(command) => trust::run(session, command).await,
         ConfigCommand::Unset { args } => unset::run(session, &args).await,
     }
 }

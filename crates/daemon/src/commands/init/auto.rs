@@ -12,6 +12,8 @@ use serde_json::Value;
 pub(super) const DRIVER: &str = "dir";
 /// What a pool is called when nobody says.
 pub(super) const POOL: &str = "default";
+/// Where the daemon listens when nobody says.
+pub(super) const PORT: u16 = 8443;
 /// What bridges are called, followed by a number.
 const BRIDGE: &str = "lxdbr";
 
@@ -29,9 +31,6 @@ pub(super) enum AutoError {
     /// These do nothing alone.
     #[error("--network-port and --trust-password need --network-address")]
     Address,
-    /// Only local clients are served.
-    #[error("this version does not listen to the network: leave --network-address out")]
-    Network,
     /// There is a pool.
     #[error("Storage has already been configured")]
     Configured,
@@ -57,17 +56,31 @@ impl From<&Init> for Storage {
     }
 }
 
-/// Whether network flags are given.
+/// What the network flags say, as keys of the server; empty without them.
 ///
 /// # Errors
-/// Flags that do not go together, or that this version cannot follow.
-pub(super) fn check_network(options: &Init) -> Result<bool, AutoError> {
-    let details = options.network_port.is_some() || options.trust_password.is_some();
-    match &options.network_address {
-        None if details => Err(AutoError::Address),
-        Some(address) if !address.is_empty() && options.auto => Err(AutoError::Network),
-        address => Ok(address.is_some()),
+/// Flags that do not go together.
+pub(super) fn network(options: &Init) -> Result<Config, AutoError> {
+    let Some(address) = options.network_address.as_deref().filter(|address| !address.is_empty()) else {
+        let details = options.network_port.is_some() || options.trust_password.is_some();
+        return if details { Err(AutoError::Address) } else { Ok(Config::new()) };
+    };
+    let port = options.network_port.unwrap_or(PORT);
+    Ok(listener(address, port, options.trust_password.as_deref().unwrap_or_default()))
+}
+
+/// The keys of the server that make it listen; without a password where that is empty.
+pub(super) fn listener(address: &str, port: u16, password: &str) -> Config {
+    let host = match address {
+        "all" => "[::]".to_owned(),
+        address if address.contains(':') && !address.starts_with('[') => format!("[{address}]"),
+        address => address.to_owned(),
+    };
+    let mut config = Config::from([("core.https_address".to_owned(), format!("{host}:{port}"))]);
+    if !password.is_empty() {
+        config.insert("core.trust_password".to_owned(), password.to_owned());
     }
+    config
 }
 
 /// What is there already.
@@ -131,7 +144,7 @@ impl Observed {
 ///
 /// # Errors
 /// Flags that do not go together.
-pub(super) fn plan(storage: &Storage, observed: &Observed) -> Result<Preseed, AutoError> {
+pub(super) fn plan(storage: &Storage, network: Config, observed: &Observed) -> Result<Preseed, AutoError> {
     let driver = storage.driver.as_deref().unwrap_or(DRIVER);
     let details = storage.device.is_some() || storage.loop_size.is_some() || storage.pool.is_some();
     if driver == DRIVER && details {
@@ -144,6 +157,7 @@ pub(super) fn plan(storage: &Storage, observed: &Observed) -> Result<Preseed, Au
         return Err(AutoError::Configured);
     }
     let mut preseed = Preseed::default();
+    preseed.config = network;
     let pool = match observed.pools.first() {
         Some(pool) => pool.clone(),
         None => {
@@ -211,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_empty_daemon_gets_everything() {
-        let preseed = plan(&Storage::default(), &Observed::default()).unwrap();
+        let preseed = plan(&Storage::default(), Config::new(), &Observed::default()).unwrap();
         assert_eq!(preseed.storage_pools[0].driver, "dir");
         assert_eq!(preseed.networks[0].name, "lxdbr0");
         assert_eq!(preseed.networks[0].config["ipv4.nat"], "true");
@@ -227,7 +241,7 @@ mod tests {
             interfaces: vec!["br7".to_owned()],
             default_devices: vec![("eth0".to_owned(), "nic".to_owned())],
         };
-        let preseed = plan(&Storage::default(), &observed).unwrap();
+        let preseed = plan(&Storage::default(), Config::new(), &observed).unwrap();
         assert!(preseed.storage_pools.is_empty() && preseed.networks.is_empty());
         assert_eq!(preseed.profiles[0].devices.len(), 1);
         assert_eq!(preseed.profiles[0].devices["root"]["pool"], "fast");
@@ -235,20 +249,21 @@ mod tests {
             default_devices: vec![("a".into(), "disk".into()), ("b".into(), "nic".into())],
             ..observed
         };
-        assert_eq!(plan(&Storage::default(), &complete).unwrap(), Preseed::default());
+        assert_eq!(plan(&Storage::default(), Config::new(), &complete).unwrap(), Preseed::default());
     }
 
     #[test]
     fn a_bridge_of_somebody_else_is_not_ours() {
         let observed = Observed { interfaces: vec!["lo".into(), "lxdbr0".into()], ..Observed::default() };
-        assert_eq!(plan(&Storage::default(), &observed).unwrap().networks[0].name, "lxdbr1");
+        assert_eq!(plan(&Storage::default(), Config::new(), &observed).unwrap().networks[0].name, "lxdbr1");
     }
 
     #[test]
     fn storage_flags_mean_what_they_always_meant() {
         let observed = Observed::default();
-        let pool =
-            |storage: &Storage| plan(storage, &observed).map(|mut preseed| preseed.storage_pools.remove(0));
+        let pool = |storage: &Storage| {
+            plan(storage, Config::new(), &observed).map(|mut preseed| preseed.storage_pools.remove(0))
+        };
         let made = pool(&flags("zfs", None, Some(20), Some("tank"))).unwrap();
         assert_eq!((made.name.as_str(), made.config["size"].as_str()), ("tank", "20GB"));
         let made = pool(&flags("zfs", None, None, Some("tank"))).unwrap();
@@ -256,6 +271,28 @@ mod tests {
         assert_eq!(pool(&flags("dir", Some("/dev/sdb"), None, None)), Err(AutoError::Dir));
         assert_eq!(pool(&flags("zfs", Some("/dev/sdb"), Some(1), None)), Err(AutoError::DeviceAndLoop));
         let configured = Observed { pools: vec!["p".to_owned()], ..Observed::default() };
-        assert_eq!(plan(&flags("btrfs", None, None, None), &configured), Err(AutoError::Configured));
+        assert_eq!(
+            plan(&flags("btrfs", None, None, None), Config::new(), &configured),
+            Err(AutoError::Configured)
+        );
+    }
+
+    #[test]
+    fn network_flags_become_keys() {
+        let keys = |arguments: &[&str]| {
+            use clap::Parser as _;
+            let arguments = ["lxd", "init", "--auto"].iter().chain(arguments);
+            let Some(crate::args::Command::Init(init)) = crate::args::Lxd::parse_from(arguments).command
+            else {
+                panic!()
+            };
+            network(&init).map(|config| config.into_values().collect::<Vec<_>>())
+        };
+        assert_eq!(keys(&[]), Ok(vec![]));
+        assert_eq!(keys(&["--network-address", "all"]), Ok(vec!["[::]:8443".to_owned()]));
+        let both = ["--network-address", "fd00::1", "--network-port", "9", "--trust-password", "p"];
+        assert_eq!(keys(&both), Ok(vec!["[fd00::1]:9".to_owned(), "p".to_owned()]));
+        assert_eq!(keys(&["--network-port", "9"]), Err(AutoError::Address));
+        assert_eq!(keys(&["--trust-password", "p"]), Err(AutoError::Address));
     }
 }

@@ -1,8 +1,9 @@
 //! `lxd init` without flags: asking.
 
-use super::auto::{DRIVER, Observed, POOL, bridge};
+use super::auto::{DRIVER, Observed, POOL, PORT, bridge, listener};
 use super::preseed::{Pool, Preseed, PreseedError};
 use api::Config;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, Write};
 
 /// Why the questions came to no end.
@@ -56,8 +57,45 @@ impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
         })
     }
 
+    /// Asks for what nobody else should see.
+    fn hidden(&mut self, question: &str) -> Result<String, AskError> {
+        write!(self.questions, "{question}")?;
+        self.questions.flush()?;
+        let silence = Silence::begin();
+        let mut answer = String::new();
+        let read = self.answers.read_line(&mut answer)?;
+        if silence.is_some() {
+            writeln!(self.questions)?;
+        }
+        if read == 0 {
+            return Err(AskError::Ended);
+        }
+        Ok(answer.trim_end_matches(['\n', '\r']).to_owned())
+    }
+
     fn text(&mut self, question: &str, default: &str) -> Result<String, AskError> {
         self.ask(question, default, |answer| Some(answer.to_owned()))
+    }
+}
+
+/// A terminal that does not show what is typed, as long as this lives.
+struct Silence(Termios);
+
+impl Silence {
+    /// `None` when standard input is no terminal.
+    fn begin() -> Option<Self> {
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &silent).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // The terminal is gone then.
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &self.0);
     }
 }
 
@@ -76,6 +114,10 @@ pub(super) fn plan(
     let bridge = ask_bridge(&mut dialogue, observed, &mut preseed)?;
     if pool.is_some() || bridge.is_some() {
         preseed.profiles.push(Preseed::default_profile(pool.as_deref(), bridge.as_deref()));
+    }
+    ask_network(&mut dialogue, &mut preseed)?;
+    if !dialogue.yes("Would you like stale cached images to be updated automatically?", "yes")? {
+        preseed.config.insert("images.auto_update_interval".to_owned(), "0".to_owned());
     }
     if dialogue.yes("Would you like a YAML \"lxd init\" preseed to be printed?", "no")? {
         writeln!(dialogue.questions, "{}", preseed.show()?)?;
@@ -104,6 +146,32 @@ fn ask_pool<R: BufRead, W: Write>(
         if source.is_empty() { Config::new() } else { Config::from([("source".to_owned(), source)]) };
     preseed.storage_pools.push(Pool { name: name.clone(), driver, config, ..Pool::default() });
     Ok(Some(name))
+}
+
+fn ask_network<R: BufRead, W: Write>(
+    dialogue: &mut Dialogue<'_, R, W>,
+    preseed: &mut Preseed,
+) -> Result<(), AskError> {
+    if !dialogue.yes("Would you like LXD to be available over the network?", "no")? {
+        return Ok(());
+    }
+    let address = |answer: &str| {
+        (answer == "all" || (!answer.is_empty() && !answer.contains(['/', ' ']))).then(|| answer.to_owned())
+    };
+    let address = dialogue.ask("Address to bind LXD to (not including port)", "all", address)?;
+    let port = dialogue.ask("Port to bind LXD to", &PORT.to_string(), |answer| answer.parse().ok())?;
+    let password = loop {
+        let first = dialogue.hidden("Trust password for new clients: ")?;
+        if dialogue.hidden("Again: ")? == first {
+            break first;
+        }
+        writeln!(dialogue.questions, "The passwords do not match, try again.\n")?;
+    };
+    if password.is_empty() {
+        writeln!(dialogue.questions, "No password: add clients with \"lxc config trust add\".")?;
+    }
+    preseed.config.extend(listener(&address, port, &password));
+    Ok(())
 }
 
 fn ask_bridge<R: BufRead, W: Write>(
@@ -149,7 +217,7 @@ mod tests {
 
     #[test]
     fn empty_answers_give_the_usual() {
-        let (preseed, _) = answered(&"\n".repeat(10), &Observed::default()).unwrap();
+        let (preseed, _) = answered(&"\n".repeat(12), &Observed::default()).unwrap();
         assert_eq!(preseed.storage_pools[0].name, "default");
         assert_eq!(preseed.networks[0].name, "lxdbr0");
         assert_eq!(preseed.profiles[0].devices.len(), 2);
@@ -159,11 +227,21 @@ mod tests {
     fn bad_answers_are_asked_again() {
         let observed = Observed { pools: vec!["default".to_owned()], ..Observed::default() };
         let (preseed, printed) =
-            answered("maybe\nYES\ndefault\ndata\nzfs\ndir\n/srv/data\nn\nn\nyes\n", &observed).unwrap();
+            answered("maybe\nYES\ndefault\ndata\nzfs\ndir\n/srv/data\nn\nn\nn\nn\nyes\n", &observed).unwrap();
         assert_eq!(printed.matches("Invalid input, try again.").count(), 3);
         assert_eq!(preseed.storage_pools[0].config["source"], "/srv/data");
         assert!(preseed.networks.is_empty());
         assert!(printed.contains("storage_pools:"));
+    }
+
+    #[test]
+    fn the_network_is_asked_for() {
+        let answers = "n\nn\nn\nyes\n\nx\n9443\nsecret\nother\nsecret\nsecret\n\nn\n";
+        let (preseed, printed) = answered(answers, &Observed::default()).unwrap();
+        assert_eq!(preseed.config["core.https_address"], "[::]:9443");
+        assert_eq!(preseed.config["core.trust_password"], "secret");
+        assert!(printed.contains("The passwords do not match") && printed.contains("Invalid input"));
+        assert!(preseed.storage_pools.is_empty() && preseed.profiles.is_empty());
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub(super) async fn run(options: &Init, daemon: &Daemon) -> anyhow::Result<()> {
         bail!("Can't use --auto and --preseed together");
     }
     let storage = auto::Storage::from(options);
-    let network = auto::check_network(options)?;
-    if !options.auto && (network || storage != auto::Storage::default()) {
+    let network = auto::network(options)?;
+    if !options.auto && (!network.is_empty() || storage != auto::Storage::default()) {
         bail!("Configuration flags require --auto");
     }
     let preseed = if options.preseed {
@@ -26,7 +26,7 @@ pub(super) async fn run(options: &Init, daemon: &Daemon) -> anyhow::Result<()> {
     } else {
         let observed = Observed::ask(daemon).await?;
         if options.auto {
-            auto::plan(&storage, &observed)?
+            auto::plan(&storage, network, &observed)?
         } else {
             interactive::plan(&mut std::io::stdin().lock(), &mut std::io::stdout(), &observed)?
         }
