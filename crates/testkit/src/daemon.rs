@@ -8,6 +8,7 @@ use crate::programs::program;
 use crate::run::{Finished, run, run_with_input};
 use crate::sandbox::{Sandbox, Unavailable, child_of};
 use crate::wait::{eventually, eventually_within};
+use crate::web::{Authority, Web};
 use rustix::process::{Pid, Signal};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -184,6 +185,43 @@ impl TestDaemon {
     #[must_use]
     pub fn inside(&self, name: &str) -> Command {
         self.sandbox.command(Path::new(name))
+    }
+
+    /// Our `lxc` inside the daemon's namespaces, where the web servers of the test are.
+    #[must_use]
+    pub fn lxc_inside(&self) -> Command {
+        let mut command = self.sandbox.command(&program("lxc"));
+        self.configure(&mut command);
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// A web server on a port of the daemon's loopback interface (0: any), see [`Web`].
+    #[must_use]
+    #[track_caller]
+    pub fn web(&self, directory: &Path, port: u16) -> Web {
+        Web::serve(directory, Some(&self.sandbox.network()), port, None)
+    }
+
+    /// The same with TLS, under these names, which lead to it: `https://NAME:PORT`. The daemon has to be
+    /// started with the variable `SSL_CERT_FILE` of [`Authority::path`].
+    ///
+    /// # Panics
+    /// When the names cannot be made known.
+    #[must_use]
+    #[track_caller]
+    pub fn web_tls(&self, directory: &Path, port: u16, authority: &Authority, names: &[&str]) -> Web {
+        let web = Web::serve(directory, Some(&self.sandbox.network()), port, Some((authority, names)));
+        const KNOW: &str = r#"
+            [ -e "$1/hosts" ] || { cp /etc/hosts "$1/hosts" 2>/dev/null || : > "$1/hosts"
+                mount --bind "$1/hosts" /etc/hosts; }
+            shift; for name; do echo "127.0.0.1 $name" >> /etc/hosts; done
+        "#;
+        let mut know = self.inside("sh");
+        let _ = run(know.args(["-c", KNOW, "know"]).arg(&self.dir).args(names)).expect_success();
+        web
     }
 
     /// Run `lxc` with these arguments and no input.

@@ -14,7 +14,9 @@ mod lab;
 mod programs;
 mod run;
 mod sandbox;
+mod streams_tree;
 mod wait;
+mod web;
 
 pub use daemon::{Builder, TestDaemon};
 pub use events::Events;
@@ -25,7 +27,9 @@ pub use programs::{find_program, program};
 pub use run::{Finished, Running, run, run_with_input, spawn};
 pub use rustix::process::Signal;
 pub use sandbox::Unavailable;
+pub use streams_tree::{Product, StreamsTree};
 pub use wait::{eventually, eventually_within, patience};
+pub use web::{Authority, Manner, Web, WebRequest};
 
 /// Print why the calling test cannot run here and return from it.
 ///

@@ -96,6 +96,11 @@ impl Sandbox {
         self.holder
     }
 
+    /// Its network namespace.
+    pub(crate) fn network(&self) -> std::path::PathBuf {
+        format!("/proc/{}/ns/net", self.holder).into()
+    }
+
     /// End everything inside. The kernel kills a process namespace with its first process, and
     /// that one is not gone before all others are.
     pub(crate) fn end(&mut self) {
