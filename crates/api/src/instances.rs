@@ -167,6 +167,9 @@ pub struct Source {
     /// For publishing: the name of a container or snapshot here.
     #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// For `url`: where to ask for the image.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
+    pub url: String,
     /// For `copy`: the name of a container here.
     #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
     pub source: String,

@@ -92,7 +92,7 @@ impl Pending {
                 event = events.next() => match event {
                     Ok(Some(event)) => {
                         if let Some(text) = progress_text(&event.metadata, &self.operation.id) {
-                            progress(text);
+                            progress(&text);
                         }
                     }
                     Ok(None) | Err(_) => return waiting.await,
@@ -132,12 +132,18 @@ fn outcome(operation: Operation) -> Result<Operation, Error> {
 }
 
 /// The value of the first `…_progress` key of an operation event.
-fn progress_text<'a>(metadata: &'a serde_json::Value, id: &str) -> Option<&'a str> {
+fn progress_text(metadata: &serde_json::Value, id: &str) -> Option<String> {
     if metadata.get("id")?.as_str()? != id {
         return None;
     }
     let values = metadata.get("metadata")?.as_object()?;
-    values.iter().find(|(key, _)| key.ends_with("_progress"))?.1.as_str()
+    let text = values.iter().find(|(key, _)| key.ends_with("_progress"))?.1.as_str()?;
+    let left = values.get("progress").and_then(|fields| fields.get("seconds_left")?.as_u64());
+    Some(match left {
+        Some(seconds) if seconds >= 60 => format!("{text}, {}m{:02}s left", seconds / 60, seconds % 60),
+        Some(seconds) => format!("{text}, {seconds}s left"),
+        None => text.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -147,7 +153,11 @@ mod tests {
     #[test]
     fn only_progress_of_this_operation_counts() {
         let event = serde_json::json!({"id": "a", "metadata": {"download_progress": "rootfs: 4%"}});
-        assert_eq!(progress_text(&event, "a"), Some("rootfs: 4%"));
+        assert_eq!(progress_text(&event, "a").as_deref(), Some("rootfs: 4%"));
+        let download = serde_json::json!({"id": "a", "metadata": {
+            "download_progress": "rootfs: 4% (1.00MB/s)", "progress": {"seconds_left": 61}
+        }});
+        assert_eq!(progress_text(&download, "a").unwrap(), "rootfs: 4% (1.00MB/s), 1m01s left");
         assert_eq!(progress_text(&event, "b"), None);
         assert_eq!(progress_text(&serde_json::json!({"id": "a", "metadata": null}), "a"), None);
     }

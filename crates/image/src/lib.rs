@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`format`], [`fingerprint`], [`metadata`], [`templates`] | yes: call them from `spawn_blocking` |
 //! | [`pack`], [`unpack`] | no: async functions that do their blocking work on the blocking pool |
+//! | [`download`] | no: it reads from the network and writes on the blocking pool |
 //!
 //! Nothing here knows the database or the wire. Archives come from strangers: every reader is
 //! bounded in memory, and an archive that tries to leave its directory is refused with the name of
@@ -12,6 +13,7 @@
 
 mod archive;
 mod decompress;
+pub mod download;
 pub mod fingerprint;
 pub mod format;
 pub mod metadata;

@@ -236,6 +236,14 @@ pub enum Error {
     #[error(transparent)]
     Keeper(#[from] crate::keeper::Error),
 
+    #[error("Failed to get the image {image:?} from {server}")]
+    Fetch { image: String, server: String, source: Box<crate::images::FetchError> },
+    #[error(transparent)]
+    Shared(std::sync::Arc<Error>),
+    #[error("The image {0} came from nowhere that it could be looked for again; import or copy it anew")]
+    NoSource(String),
+    #[error("The image {image} cannot be looked for again: {why}")]
+    OldNews { image: String, why: String },
     #[error("Fingerprint {found} of the upload is not {expected}, which the client expects; send it again")]
     WrongFingerprint { expected: String, found: String },
     #[error("Image with same fingerprint already exists: {0}")]
@@ -314,6 +322,8 @@ impl Error {
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::NotAuthorized => Kind::Forbidden,
             Self::TooManyGuesses { .. } => Kind::TooOften,
+            Self::NoSource(_) => Kind::BadRequest,
+            Self::Shared(error) => error.kind(),
             Self::Shutdown => Kind::Unavailable,
             Self::Step { source, .. } | Self::DiskFull { source, .. } | Self::LiveDevice { source, .. } => {
                 source.kind()
@@ -328,6 +338,15 @@ impl Error {
                 _ => Kind::Internal,
             },
             _ => Kind::Internal,
+        }
+    }
+
+    /// A server of images is not there or not well, as opposed to having no such image.
+    pub(crate) fn is_about_server(&self) -> bool {
+        match self {
+            Self::Fetch { source, .. } => source.is_about_server(),
+            Self::Shared(error) => error.is_about_server(),
+            _ => false,
         }
     }
 

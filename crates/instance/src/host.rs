@@ -94,7 +94,14 @@ impl Host {
         let balancer = Balancer::start(registry.clone(), platform.layout().clone(), var.cgroup_base());
         let pools = Pools::open(var.clone(), store.clone(), registry.clone()).await?;
         let networks = Networks::open(var.clone(), store.clone(), registry.clone()).await?;
-        let images = Images::open(var.clone(), store.clone(), pools.clone()).await?;
+        let images = Images::open(
+            var.clone(),
+            store.clone(),
+            pools.clone(),
+            settings.clone(),
+            platform.host().architecture,
+        )
+        .await?;
         let catalog = Catalog::open(&store).await?;
         let apparmor = Apparmor::open(var.clone()).await?;
         let server =

@@ -59,6 +59,11 @@ impl Var {
         self.root.join("images")
     }
 
+    /// What image servers list.
+    pub(crate) fn streams(&self) -> PathBuf {
+        self.root.join("cache/simplestreams")
+    }
+
     /// A unified image, or the metadata of a split one.
     pub(crate) fn image(&self, fingerprint: &str) -> PathBuf {
         self.root.join("images").join(fingerprint)

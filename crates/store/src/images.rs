@@ -157,6 +157,34 @@ pub fn set_last_used(tx: &Tx<'_>, fingerprint: &Fingerprint, time: Time) -> Resu
     touched(tx.execute(sql, params![fingerprint.as_str(), time.to_string()])?, Kind::Image, fingerprint)
 }
 
+/// Notes whether an image is only kept for containers.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn set_cached(tx: &Tx<'_>, fingerprint: &Fingerprint, cached: bool) -> Result<()> {
+    let sql = "UPDATE images SET cached = ?2 WHERE fingerprint = ?1";
+    touched(tx.execute(sql, params![fingerprint.as_str(), cached])?, Kind::Image, fingerprint)
+}
+
+/// Notes what the file of an image was called.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn set_filename(tx: &Tx<'_>, fingerprint: &Fingerprint, filename: &str) -> Result<()> {
+    let sql = "UPDATE images SET filename = ?2 WHERE fingerprint = ?1";
+    touched(tx.execute(sql, params![fingerprint.as_str(), filename])?, Kind::Image, fingerprint)
+}
+
+/// Notes where an image came from.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn set_source(tx: &Tx<'_>, fingerprint: &Fingerprint, source: Option<&UpdateSource>) -> Result<()> {
+    let sql = "UPDATE images SET source = ?2 WHERE fingerprint = ?1";
+    let row = params![fingerprint.as_str(), source.map(json).transpose()?];
+    touched(tx.execute(sql, row)?, Kind::Image, fingerprint)
+}
+
 /// Forgets an image and its aliases.
 ///
 /// # Errors

@@ -153,7 +153,7 @@ impl<'a> Get<'a> {
         if let Ok(host) = HeaderValue::from_str(host) {
             request.headers_mut().insert(HOST, host);
         }
-        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static("LXD"));
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(crate::agent::agent()));
         let path = || self.url.path_and_query().map_or("/", |path| path.as_str()).parse().unwrap_or_default();
         *request.uri_mut() = if self.dialer.by_proxy(&self.url) { self.url.clone() } else { path() };
         request

@@ -5,6 +5,7 @@
 //! | [`authority`] | clients that an authority of one's own vouches for |
 //! | [`base64`] | the text that certificates and tokens are written in |
 //! | [`blocking`] | a stream for two threads that wait |
+//! | [`agent`] | what we call ourselves |
 //! | [`certificate`] | reading certificates; fingerprints |
 //! | [`identity`] | a certificate with its key: made, kept, loaded |
 //! | [`trust`] | which server is the right one: one certificate, or what the system trusts |
@@ -12,6 +13,7 @@
 //! | [`server`] | TLS for those who connect to us |
 //! | [`proxy`] | whether a proxy stands between |
 //! | [`dial`] | a byte stream to a URL |
+//! | [`multipart`] | forms, in pieces |
 //! | [`get`] | one `GET`, its redirects followed, its body read piece by piece |
 //!
 //! Servers and clients of ours know each other by the bytes of a certificate, not by an authority; so
@@ -20,12 +22,14 @@
 
 pub mod accept;
 pub mod authority;
+pub mod agent;
 pub mod base64;
 pub mod blocking;
 pub mod certificate;
 pub mod dial;
 pub mod get;
 pub mod identity;
+pub mod multipart;
 pub mod proxy;
 pub mod server;
 pub mod trust;

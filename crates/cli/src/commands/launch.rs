@@ -90,7 +90,10 @@ async fn request_from(
     let attempt = async |source: Source| {
         let request = InstancesPost { source, ..request.clone() };
         let pending = client.create_container(&request).await?;
-        super::wait(session, &pending, "Retrieving image").await?;
+        let operation = super::wait(session, &pending, "Retrieving image").await?;
+        if let Some(warning) = operation.metadata.as_ref().and_then(|told| told.get("warning")?.as_str()) {
+            eprintln!("Warning: {warning}");
+        }
         Ok(pending)
     };
     match image_source::source(session, image, target).await? {

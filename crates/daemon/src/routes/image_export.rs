@@ -64,9 +64,9 @@ fn form(boundary: &str, metadata: ExportFile, rootfs: ExportFile) -> Vec<Segment
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Multipart, PartEvent};
     use http_body_util::BodyExt as _;
     use std::io::Write as _;
+    use transport::multipart::{Multipart, PartEvent};
 
     fn file(name: &str, text: &str) -> ExportFile {
         let mut file = tempfile::tempfile().unwrap();

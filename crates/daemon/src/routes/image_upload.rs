@@ -1,8 +1,8 @@
 //! `POST /1.0/images`: an image comes in, whole or in two parts, or JSON says where it is to come from.
 
 use super::image_publish::publish;
-use crate::operations::{Operations, Task};
-use crate::wire::{Answer, Multipart, MultipartError, PartEvent, Refusal, accepted, boundary, parse};
+use crate::operations::{Operations, Reporter, Task};
+use crate::wire::{Answer, Refusal, accepted, parse};
 use api::images::{HEADER_FILENAME, HEADER_FINGERPRINT, HEADER_PROPERTIES, HEADER_PUBLIC, ImagesPost};
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use instance::images::{Description, Images, Part, Upload};
 use instance::instances::Instances;
 use instance::settings::Settings;
+use transport::multipart::{Multipart, MultipartError, PartEvent, boundary};
 
 /// How much of an image is read on before its refusal, in bytes, and for how long.
 const LINGER: usize = 256 * 1024 * 1024;
@@ -36,7 +37,7 @@ pub(crate) async fn post(
     let received = receive(&images, &headers, &mut description, &mut body).await;
     let upload = match received {
         Ok(Received::Image(upload)) => upload,
-        Ok(Received::Wish(post)) => return grant(&instances, &settings, &operations, *post),
+        Ok(Received::Wish(post)) => return grant(&images, &instances, &settings, &operations, *post),
         Err(refusal) => {
             read_on(&mut body).await;
             return Err(refusal);
@@ -56,11 +57,21 @@ enum Received {
 }
 
 /// Gets an image from where the client wants it from.
-fn grant(instances: &Instances, settings: &Settings, operations: &Operations, post: ImagesPost) -> Answer {
+fn grant(
+    images: &Images,
+    instances: &Instances,
+    settings: &Settings,
+    operations: &Operations,
+    post: ImagesPost,
+) -> Answer {
     match post.source.kind.as_str() {
         "container" | "instance" | "snapshot" => publish(instances, settings, operations, post),
-        "image" => Err(Refusal::later("copy images from other servers")),
-        "url" => Err(Refusal::later("fetch images from a URL")),
+        "image" | "url" => {
+            let reporter = Reporter::default();
+            let work = images.fetch(post, reporter.progress())?;
+            let task = Task { description: "Downloading image", resources: None, may_cancel: true };
+            accepted(&operations.run_reporting(task, &reporter, |_| work))
+        }
         _ => Err(Refusal::internal("Invalid images JSON")),
     }
 }
@@ -184,7 +195,7 @@ async fn split(body: &mut Body, boundary: &str, upload: &mut Upload) -> Result<O
     let mut filename = None;
     while let Some(data) = next(body).await? {
         form.push(&data);
-        while let Some(event) = form.next().map_err(invalid)? {
+        while let Some(event) = form.event().map_err(invalid)? {
             match event {
                 PartEvent::Begin { name, filename: file } => {
                     let Some((_, part)) = expected.next().filter(|(wanted, _)| *wanted == name) else {

@@ -3,7 +3,6 @@
 mod body;
 mod content;
 mod etag;
-mod multipart;
 mod params;
 mod range;
 mod refusal;
@@ -12,7 +11,6 @@ mod reply;
 pub(crate) use body::{Json, collect, parse};
 pub(crate) use content::{Content, Segment};
 pub(crate) use etag::{Etag, IfMatch};
-pub(crate) use multipart::{Multipart, MultipartError, PartEvent, boundary};
 pub(crate) use params::{Params, Path, Recursion};
 pub(crate) use range::Range;
 pub(crate) use refusal::Refusal;

@@ -95,7 +95,7 @@ impl Images {
         self.store_image(received, record, aliases).await
     }
 
-    fn free_aliases(&self, wanted: &[ImageAlias]) -> Result<Vec<(AliasName, String)>, Error> {
+    pub(super) fn free_aliases(&self, wanted: &[ImageAlias]) -> Result<Vec<(AliasName, String)>, Error> {
         let check = |alias: &ImageAlias| {
             let name = AliasName::parse(&alias.name)?;
             if self.aliases.get(name.as_str()).is_some() {
@@ -106,7 +106,7 @@ impl Images {
         wanted.iter().map(check).collect()
     }
 
-    async fn store_image(
+    pub(super) async fn store_image(
         &self,
         received: Received,
         record: Record,
@@ -156,7 +156,7 @@ impl Images {
 }
 
 /// Reads what the image says about itself.
-async fn examine(
+pub(super) async fn examine(
     received: &Received,
     fingerprint: &Fingerprint,
     description: Description,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`upload`] | bytes that come in, hashed while they are written |
 //! | `import` | an upload becomes an image |
+//! | `download` | images of other servers |
 //! | `export` | the files of an image |
 //! | `aliases` | names for images |
 //! | `upkeep` | old images of the cache are removed |
@@ -12,12 +13,15 @@
 
 mod aliases;
 mod catalog;
+mod download;
 mod export;
 mod import;
 mod upkeep;
 mod upload;
 mod uses;
 
+pub(crate) use download::Purpose;
+pub use download::{FetchError, Origin, Renewed};
 pub use export::{Export, ExportFile};
 pub use import::Description;
 pub use upload::{Part, Upload};
@@ -26,6 +30,7 @@ pub(crate) use uses::Hold;
 use crate::catalog::{Stamp, Table};
 use crate::journal::{self, Entry as Journal};
 use crate::pools::Pools;
+use crate::settings::Settings;
 use crate::steps::crash_at;
 use crate::var::Var;
 use crate::{Error, Work};
@@ -33,7 +38,9 @@ use api::Time;
 use api::images::{Image, ImageAlias, ImagePatch, ImagePut};
 use api::instances::Source;
 use catalog::lookup;
+use download::{Flights, Turns};
 use image::ImageFiles;
+use model::arch::Architecture;
 use model::names::{Fingerprint, FingerprintPrefix};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,11 +73,21 @@ pub struct Images {
     images: Table<Record>,
     aliases: Table<Alias>,
     uses: Uses,
+    settings: Settings,
+    architecture: Architecture,
+    flights: Flights,
+    turns: Turns,
 }
 
 impl Images {
     /// Reads all; removes uploads that an interrupted daemon left.
-    pub(crate) async fn open(var: Var, store: Store, pools: Pools) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        var: Var,
+        store: Store,
+        pools: Pools,
+        settings: Settings,
+        architecture: Architecture,
+    ) -> Result<Self, Error> {
         upload::remove_leftovers(&var)?;
         let (images, aliases) = (Table::default(), Table::default());
         for record in store.read(store::images::list).await? {
@@ -81,7 +98,8 @@ impl Images {
             let name = alias.name.to_string();
             aliases.insert(Stamp::take(), &name, alias);
         }
-        Ok(Self { var, store, pools, images, aliases, uses: Uses::default() })
+        let (flights, turns) = (Flights::default(), Turns::default());
+        Ok(Self { var, store, pools, images, aliases, uses: Uses::default(), settings, architecture, flights, turns })
     }
 
     /// Every image by fingerprint.

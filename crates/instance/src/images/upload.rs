@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const PREFIX: &str = ".upload-";
 /// The largest image that is taken, in bytes: bounded by what a disk holds, not by what a client
 /// claims.
-const LARGEST: u64 = 256 << 30;
+pub(super) const LARGEST: u64 = 256 << 30;
 
 /// Which file of an image is being uploaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Upload {
         &self.dir
     }
 
-    fn path(&self, part: Part) -> PathBuf {
+    pub(super) fn path(&self, part: Part) -> PathBuf {
         self.dir.join(if part == Part::Rootfs { "rootfs" } else { "metadata" })
     }
 

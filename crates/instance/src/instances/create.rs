@@ -7,7 +7,7 @@ use super::owner::{Owner, Request};
 use super::registry::{Entry, Reservation};
 use super::{Creation, gate};
 use crate::devices::nic;
-use crate::images::Hold;
+use crate::images::{Hold, Origin as ImageOrigin, Purpose};
 use crate::journal::{self, Entry as Journal};
 use crate::steps::Steps;
 use crate::{Error, Progress};
@@ -71,8 +71,12 @@ pub(super) fn create(
     }
     let of = |source: &str| source.split('/').next().unwrap_or_default().to_owned();
     let source = (post.source.kind == "copy").then(|| of(&post.source.source));
+    if post.source.kind == "image" && !post.source.server.is_empty() {
+        return from_server(context, post, progress);
+    }
     let start = post.start;
-    let mut plan = plan(context, post)?;
+    let reservation = reserve(context, &post.name)?;
+    let mut plan = plan(context, post, reservation)?;
     let name = plan.record.name.to_string();
     let streams = plan.streams.take();
     let start = start || plan.runs;
@@ -87,8 +91,35 @@ pub(super) fn create(
     Ok(Creation { name, source, streams, work })
 }
 
-fn plan(context: &Arc<Context>, post: InstancesPost) -> Result<Plan, Error> {
+/// Creates a container from an image of a server, which is downloaded first unless it is here. What can
+/// be known to be wrong before that is refused at once.
+fn from_server(
+    context: &Arc<Context>,
+    mut post: InstancesPost,
+    progress: Progress,
+) -> Result<Creation, Error> {
+    let origin = ImageOrigin::of(&post.source)?;
+    post.source = Source { kind: "none".to_owned(), ..Source::default() };
     let reservation = reserve(context, &post.name)?;
+    let Plan { reservation, record, .. } = plan(context, post.clone(), reservation)?;
+    let name = record.name.to_string();
+    let (context, start) = (context.clone(), post.start);
+    let work = Box::pin(async move {
+        let image = context.images.obtain(&origin, Purpose::Container, &progress).await?;
+        post.source.kind = "image".to_owned();
+        post.source.fingerprint = image.fingerprint.to_string();
+        let plan = plan(&context, post, reservation)?;
+        let entry = make(&context, plan, &progress).await?;
+        if start {
+            entry.ask(|reply| Request::Start { reply }).await?;
+        }
+        let told = |note: String| serde_json::Map::from_iter([("warning".to_owned(), note.into())]);
+        Ok(image.note.map(told))
+    });
+    Ok(Creation { name, source: None, streams: None, work })
+}
+
+fn plan(context: &Arc<Context>, post: InstancesPost, reservation: Reservation) -> Result<Plan, Error> {
     let name = InstanceName::parse(reservation.name())?;
     let (origin, streams, inherited) = origin(context, &post.source)?;
     let profiles = match (&post.profiles, &inherited.profiles) {
@@ -230,13 +261,6 @@ fn from_peer(context: &Context, source: &Source) -> Result<(Origin, Option<Strea
 }
 
 fn from_image(context: &Context, source: &Source) -> Result<(Origin, Inherited), Error> {
-    if !source.server.is_empty() {
-        return Err(Error::Unsupported {
-            subject: format!("The image server {}", source.server),
-            feature: "downloading images",
-            hint: "import the image with \"lxc image import\" first",
-        });
-    }
     let image = context.images.resolve(source)?;
     let mut config: Config =
         image.properties.iter().map(|(key, value)| (format!("image.{key}"), value.clone())).collect();

@@ -10,7 +10,7 @@ const BOUNDARY: usize = 70;
 
 /// What is wrong with a form.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub(crate) enum MultipartError {
+pub enum MultipartError {
     /// The content type has no usable boundary.
     #[error("the content type names no boundary of 1 to {BOUNDARY} characters")]
     Boundary,
@@ -32,7 +32,7 @@ pub(crate) enum MultipartError {
 ///
 /// # Errors
 /// There is none.
-pub(crate) fn boundary(content_type: &str) -> Result<String, MultipartError> {
+pub fn boundary(content_type: &str) -> Result<String, MultipartError> {
     let value = content_type
         .split(';')
         .skip(1)
@@ -45,7 +45,7 @@ pub(crate) fn boundary(content_type: &str) -> Result<String, MultipartError> {
 
 /// Something in a form.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum PartEvent {
+pub enum PartEvent {
     /// A part begins.
     Begin {
         /// Name of the form's field.
@@ -74,7 +74,7 @@ enum State {
 }
 
 /// A form that arrives in pieces.
-pub(crate) struct Multipart {
+pub struct Multipart {
     /// CR LF, two dashes, and the boundary.
     delimiter: Vec<u8>,
     buffer: BytesMut,
@@ -83,14 +83,14 @@ pub(crate) struct Multipart {
 
 impl Multipart {
     /// Nothing has arrived yet.
-    pub(crate) fn new(boundary: &str) -> Self {
+    pub fn new(boundary: &str) -> Self {
         let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
         // The first boundary may be the first line: it gets the line end that the delimiter wants.
         Self { delimiter, buffer: BytesMut::from(&b"\r\n"[..]), state: State::Preamble }
     }
 
     /// Adds what arrived.
-    pub(crate) fn push(&mut self, data: &[u8]) {
+    pub fn push(&mut self, data: &[u8]) {
         if self.state != State::Epilogue {
             self.buffer.extend_from_slice(data);
         }
@@ -100,7 +100,7 @@ impl Multipart {
     ///
     /// # Errors
     /// What arrived is no form.
-    pub(crate) fn next(&mut self) -> Result<Option<PartEvent>, MultipartError> {
+    pub fn next(&mut self) -> Result<Option<PartEvent>, MultipartError> {
         loop {
             match self.state {
                 State::Preamble => {
@@ -132,7 +132,7 @@ impl Multipart {
     ///
     /// # Errors
     /// The form is not complete.
-    pub(crate) fn finish(&self) -> Result<(), MultipartError> {
+    pub fn finish(&self) -> Result<(), MultipartError> {
         if self.state == State::Epilogue { Ok(()) } else { Err(MultipartError::Incomplete) }
     }
 
