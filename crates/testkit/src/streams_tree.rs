@@ -117,7 +117,7 @@ impl StreamsTree {
             // What is no container.
             "disk1.img": {"ftype": "disk1.img", "path": "server/disk1.img", "sha256": combined, "size": 1},
         });
-        self.list(product, serial, items);
+        self.list(product, serial, &items);
         combined
     }
 
@@ -137,7 +137,7 @@ impl StreamsTree {
             "lxd.tar.xz": self.item(&metadata, "lxd.tar.xz", json!({"combined_sha256": combined})),
             "root.tar.xz": self.item(&root, "root.tar.xz", json!({})),
         });
-        self.list(product, serial, items);
+        self.list(product, serial, &items);
         combined
     }
 
@@ -153,7 +153,7 @@ impl StreamsTree {
         tar.arg("-C").arg(self.unpacked.path()).arg("-czf").arg(&whole);
         let _ = run(tar.args(["metadata.yaml", "rootfs", "templates"])).expect_success();
         let items = json!({"lxd_combined.tar.gz": self.item(&whole, "lxd_combined.tar.gz", json!({"combined_sha256": ""}))});
-        self.list(product, serial, items);
+        self.list(product, serial, &items);
         sha256(&[&whole])
     }
 
@@ -194,7 +194,7 @@ impl StreamsTree {
         item
     }
 
-    fn list(&mut self, product: &Product<'_>, serial: &str, items: Value) {
+    fn list(&mut self, product: &Product<'_>, serial: &str, items: &Value) {
         let Product { aliases, arch, os, release, version } = product;
         let entry = self.products.entry(key(product)).or_insert_with(|| {
             json!({

@@ -293,7 +293,7 @@ fn serve(stream: impl Read + Write, shared: &Shared) -> io::Result<()> {
     lock(&shared.requests).push(request.clone());
     let manner = take_manner(shared, &request.path);
     let mut stream = reader.into_inner();
-    answer(&mut stream, shared, &request, manner)?;
+    answer(&mut stream, shared, &request, manner.as_ref())?;
     stream.flush()
 }
 
@@ -310,10 +310,10 @@ fn answer(
     stream: &mut impl Write,
     shared: &Shared,
     request: &WebRequest,
-    manner: Option<Manner>,
+    manner: Option<&Manner>,
 ) -> io::Result<()> {
     let mut more = String::new();
-    match &manner {
+    match manner {
         Some(Manner::Status(code)) => return head(stream, &code.to_string(), 0, ""),
         Some(Manner::Redirect(to)) => return head(stream, "302", 0, &format!("Location: {to}\r\n")),
         Some(Manner::Page) => {
@@ -344,7 +344,7 @@ fn answer(
             let middle = body.len() / 2;
             body[middle] ^= 1;
         }
-        Some(Manner::TooMuch(bytes)) => body.extend(std::iter::repeat_n(b'x', bytes)),
+        Some(Manner::TooMuch(bytes)) => body.extend(std::iter::repeat_n(b'x', *bytes)),
         _ => {}
     }
     let range = request.header("range").filter(|_| !shared.no_ranges.load(Ordering::SeqCst));
@@ -364,22 +364,22 @@ fn answer(
     send(stream, shared, &body, manner)
 }
 
-fn send(stream: &mut impl Write, shared: &Shared, body: &[u8], manner: Option<Manner>) -> io::Result<()> {
+fn send(stream: &mut impl Write, shared: &Shared, body: &[u8], manner: Option<&Manner>) -> io::Result<()> {
     match manner {
         Some(Manner::Slow(piece, pause)) => {
-            for piece in body.chunks(piece) {
+            for piece in body.chunks(*piece) {
                 stream.write_all(piece)?;
                 stream.flush()?;
-                std::thread::sleep(pause);
+                std::thread::sleep(*pause);
                 if shared.ended.load(Ordering::SeqCst) {
                     return Ok(());
                 }
             }
             Ok(())
         }
-        Some(Manner::EndAfter(bytes)) => stream.write_all(&body[..bytes.min(body.len())]),
+        Some(Manner::EndAfter(bytes)) => stream.write_all(&body[..body.len().min(*bytes)]),
         Some(Manner::StallAfter(bytes)) => {
-            stream.write_all(&body[..bytes.min(body.len())])?;
+            stream.write_all(&body[..body.len().min(*bytes)])?;
             stream.flush()?;
             while !shared.ended.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(50));

@@ -100,7 +100,7 @@ impl Multipart {
     ///
     /// # Errors
     /// What arrived is no form.
-    pub fn next(&mut self) -> Result<Option<PartEvent>, MultipartError> {
+    pub fn event(&mut self) -> Result<Option<PartEvent>, MultipartError> {
         loop {
             match self.state {
                 State::Preamble => {
@@ -236,7 +236,7 @@ mod tests {
         let mut current = None;
         for piece in form.chunks(size) {
             multipart.push(piece);
-            while let Some(event) = multipart.next()? {
+            while let Some(event) = multipart.event()? {
                 match event {
                     PartEvent::Begin { name, filename } => current = Some((name, filename, Vec::new())),
                     PartEvent::Data(data) => current.as_mut().unwrap().2.extend_from_slice(&data),

@@ -83,7 +83,7 @@ mod tests {
         let mut form = Multipart::new("abc");
         form.push(&bytes);
         let mut events = Vec::new();
-        while let Some(event) = form.next().unwrap() {
+        while let Some(event) = form.event().unwrap() {
             events.push(event);
         }
         form.finish().unwrap();

@@ -172,7 +172,7 @@ async fn parts(
     while let Some(piece) = from.piece().await? {
         form.push(&piece);
         let mut batch = Vec::new();
-        while let Some(event) = form.next().map_err(|error| odd(&error.to_string()))? {
+        while let Some(event) = form.event().map_err(|error| odd(&error.to_string()))? {
             match event {
                 PartEvent::Begin { name, .. } => {
                     let part = order.next().filter(|(wanted, _)| name.starts_with(wanted));

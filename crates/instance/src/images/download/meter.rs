@@ -36,8 +36,8 @@ impl Distance {
         if let (Some(percent), Some(total)) = (self.percent(), self.total) {
             fields["percent"] = percent.into();
             fields["total"] = total.into();
-            if self.speed > 0 {
-                fields["seconds_left"] = (total.saturating_sub(self.done) / self.speed).into();
+            if let Some(seconds) = total.saturating_sub(self.done).checked_div(self.speed) {
+                fields["seconds_left"] = seconds.into();
             }
         }
         let mut metadata = serde_json::Map::new();
