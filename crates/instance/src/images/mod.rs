@@ -99,7 +99,18 @@ impl Images {
             aliases.insert(Stamp::take(), &name, alias);
         }
         let (flights, turns) = (Flights::default(), Turns::default());
-        Ok(Self { var, store, pools, images, aliases, uses: Uses::default(), settings, architecture, flights, turns })
+        Ok(Self {
+            var,
+            store,
+            pools,
+            images,
+            aliases,
+            uses: Uses::default(),
+            settings,
+            architecture,
+            flights,
+            turns,
+        })
     }
 
     /// Every image by fingerprint.
