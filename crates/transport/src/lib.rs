@@ -21,8 +21,8 @@
 //! cryptographic provider (ring) is named everywhere: two in one process would be a panic at run time.
 
 pub mod accept;
-pub mod authority;
 pub mod agent;
+pub mod authority;
 pub mod base64;
 pub mod blocking;
 pub mod certificate;
