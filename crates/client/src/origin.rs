@@ -66,7 +66,7 @@ impl Client {
     pub async fn find_image(&self, text: &str) -> Result<Image, Error> {
         let fingerprint = match self.alias(text).await {
             Ok(alias) => alias.target,
-            Err(error) if error.is_not_found() => text.to_owned(),
+            Err(error) if error.is_not_found() && is_fingerprint(text) => text.to_owned(),
             Err(error) => return Err(error),
         };
         Ok(self.image(&fingerprint).await?.value)
@@ -103,6 +103,11 @@ impl Client {
         let secret = metadata.and_then(|metadata| metadata.get("secret")?.as_str());
         secret.map(str::to_owned).ok_or(Error::Unexpected { path, expected: "a secret" })
     }
+}
+
+/// Whether a text could be a fingerprint or the beginning of one.
+fn is_fingerprint(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl Origin {

@@ -28,7 +28,10 @@ struct Lxd {
 
 impl Lxd {
     async fn start() -> Self {
-        let identity = Identity::generate(Role::Server, "root@s", &["s".to_owned()]).unwrap();
+        Self::with(Identity::generate(Role::Server, "root@s", &["s".to_owned()]).unwrap()).await
+    }
+
+    async fn with(identity: Identity) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(transport::server::config(&identity).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
@@ -210,4 +213,30 @@ async fn sessions_and_events() {
     assert_eq!(session.exit.wait().await.unwrap(), 7);
     writing.join().unwrap();
     session.control.close("").await;
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_vouches_for_servers() {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let issuer = || {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (ours, other) = (issuer(), issuer());
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &ours).unwrap();
+    let lxd = Lxd::with(Identity::from_pem(&certificate.pem(), &key.serialize_pem()).unwrap()).await;
+    let (dir, keys) = keys();
+    let authority = dir.path().join("lxc/client.ca");
+    std::fs::create_dir(dir.path().join("lxc")).unwrap();
+    std::fs::write(&authority, ours.pem()).unwrap();
+    let client = keys.client("foo", lxd.url.clone(), false).unwrap();
+    assert_eq!(client.server().await.unwrap().value.auth, "trusted");
+    let client = keys.stranger(lxd.url.clone(), true).unwrap().unwrap();
+    assert_eq!(client.server().await.unwrap().value.auth, "untrusted");
+    std::fs::write(&authority, other.pem()).unwrap();
+    let client = keys.client("foo", lxd.url.clone(), false).unwrap();
+    assert!(matches!(client.server().await, Err(Error::Dial(DialError::Tls { .. }))));
 }

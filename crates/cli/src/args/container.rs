@@ -94,13 +94,13 @@ pub(crate) struct InfoArgs {
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc start first\n  lxc start first second third\n  lxc pause --all"
+    after_help = "Examples:\n  lxc start first\n  lxc start first second foo:third\n  lxc pause --all"
 )]
 pub(crate) struct StateArgs {
     /// The containers
-    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all")]
     pub(crate) names: Vec<String>,
-    /// All containers of the server
+    /// All containers of the server, or of those that are named (as REMOTE:)
     #[arg(long)]
     pub(crate) all: bool,
 }
@@ -109,13 +109,13 @@ pub(crate) struct StateArgs {
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc stop first\n  lxc stop first --timeout 30\n  lxc stop first second --force\n  lxc restart --all"
+    after_help = "Examples:\n  lxc stop first\n  lxc stop first --timeout 30\n  lxc stop first second --force\n  lxc restart --all\n  lxc stop --all foo:"
 )]
 pub(crate) struct StopArgs {
     /// The containers
-    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all")]
     pub(crate) names: Vec<String>,
-    /// All containers of the server
+    /// All containers of the server, or of those that are named (as REMOTE:)
     #[arg(long)]
     pub(crate) all: bool,
     /// Kill instead of asking

@@ -1,7 +1,7 @@
 //! What start, stop, restart and pause have in common.
 
 use crate::session::{Session, Target, for_each};
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use api::StatusCode;
 use api::instances::{Instance, StatePut};
 
@@ -9,7 +9,7 @@ use api::instances::{Instance, StatePut};
 pub(crate) struct Change<'a> {
     /// For messages: "start".
     pub(crate) verb: &'a str,
-    /// The containers; with `all` those of the default server instead.
+    /// The containers; with `all` servers, the default one when there is none.
     pub(crate) names: &'a [String],
     pub(crate) all: bool,
     pub(crate) put: StatePut,
@@ -21,13 +21,29 @@ pub(crate) async fn run(
     change: Change<'_>,
     eligible: impl Fn(&Instance) -> bool,
 ) -> anyhow::Result<()> {
-    let names = if change.all {
-        let containers = session.server(None)?.containers().await?;
-        containers.into_iter().filter(eligible).map(|container| container.name).collect()
-    } else {
-        change.names.to_vec()
-    };
+    let names = if change.all { all(session, change.names, eligible).await? } else { change.names.to_vec() };
     for_each(&names, change.verb, |name| one(session, name, &change.put, change.verb)).await
+}
+
+/// The containers of the default server, or of those that are named, that `eligible` picks.
+async fn all(
+    session: &Session,
+    servers: &[String],
+    eligible: impl Fn(&Instance) -> bool,
+) -> anyhow::Result<Vec<String>> {
+    let default = [String::new()];
+    let mut names = Vec::new();
+    for server in if servers.is_empty() { &default } else { servers } {
+        let target = session.target(server)?;
+        ensure!(
+            target.name.is_empty(),
+            "\"{server}\" is too much: with --all only servers are named, as foo:"
+        );
+        let containers = session.client(&target.remote)?.containers().await?;
+        let picked = containers.into_iter().filter(&eligible);
+        names.extend(picked.map(|container| format!("{server}{}", container.name)));
+    }
+    Ok(names)
 }
 
 async fn one(session: &Session, text: String, put: &StatePut, verb: &str) -> anyhow::Result<()> {

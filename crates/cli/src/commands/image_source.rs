@@ -1,6 +1,7 @@
 //! Where the image of a new container comes from.
 
 use crate::session::{Session, Target};
+use anyhow::Context as _;
 use api::instances::Source;
 use client::{Client, Origin};
 
@@ -25,7 +26,8 @@ pub(crate) async fn source(session: &Session, image: &Target, target: &Target) -
     if session.same_server(&image.remote, &target.remote) {
         return Ok(From::Here(here(&client, name).await));
     }
-    let found = client.find_image(name).await?;
+    let found = client.find_image(name).await;
+    let found = found.with_context(|| format!("Cannot find the image on {}", image.remote))?;
     let (origin, wanted) = client.image_origin(&found, Some(name)).await?;
     Ok(From::There(origin, wanted))
 }

@@ -66,6 +66,7 @@ async fn create(session: &Session, args: &CreateArgs) -> anyhow::Result<(Client,
                 eprintln!("The local image '{}' couldn't be found, trying '{meant}' instead.", image.name);
                 request_from(session, &client, &request, &other, &target).await?
             }
+            None if image.remote != target.remote => return Err(error),
             None => return Err(explain(&image, error)),
         },
     };

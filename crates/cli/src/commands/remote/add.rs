@@ -172,7 +172,8 @@ async fn by_token(
 }
 
 fn keep(settings: &mut Settings, keys: &Keys, name: String, met: &Met, remote: Remote) -> anyhow::Result<()> {
-    let remote = Remote { protocol: "lxd".to_owned(), auth_type: "tls".to_owned(), ..remote };
+    let auth_type = if remote.public { "" } else { "tls" };
+    let remote = Remote { protocol: "lxd".to_owned(), auth_type: auth_type.to_owned(), ..remote };
     let methods = &met.server.auth_methods;
     ensure!(
         remote.public || methods.is_empty() || methods.contains(&remote.auth_type),
