@@ -121,7 +121,8 @@ fn keys_and_properties_are_listed_with_what_they_take() {
     assert!(d.lxc_ok(&["config", "keys"]).contains("core.https_address"));
     assert!(d.lxc_fails(&["config", "keys", "nothing.like.it"]).contains("nothing.like.it"));
     let all = d.api().get("/1.0/metadata/configuration").metadata();
-    let boot = &all["configs"]["instance"]["boot"]["keys"][0]["boot.autostart"];
+    let keys = all["configs"]["instance"]["boot"]["keys"].as_array().unwrap();
+    let boot = keys.iter().find_map(|key| key.get("boot.autostart")).unwrap();
     assert_eq!((&boot["type"], &boot["liveupdate"]), (&"bool".into(), &"when read".into()), "{all}");
     assert!(all["configs"]["device-disk"]["device"]["keys"].as_array().is_some_and(|keys| keys.len() > 5));
 }
