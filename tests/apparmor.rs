@@ -154,4 +154,10 @@ fn systemd_comes_up_confined() {
     let failed = d.exec("c1", &["systemctl", "--failed", "--plain", "--no-legend"]);
     assert_eq!(state, "running", "{failed}");
     assert!(label(&d, d.init_pid("c1")).starts_with("lxd-c1_<"));
+    // Services with users and networks of their own: systemd prepares them with locks on sockets.
+    for own in ["DynamicUser=yes", "PrivateNetwork=yes", "PrivateDevices=yes", "ProtectSystem=strict"] {
+        d.exec("c1", &["systemd-run", "--wait", "--quiet", "-p", own, "true"]);
+    }
+    let journal = d.exec("c1", &["journalctl", "-q", "-b", "-o", "cat"]);
+    assert!(!journal.contains("namespace setup failed"), "{journal}");
 }

@@ -1,6 +1,7 @@
 //! `apparmor_parser(8)`: compiles AppArmor profiles and loads them into the kernel.
 
 use crate::run::{Run, RunError};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,12 +18,18 @@ pub async fn version() -> Result<Option<(u32, u32)>, RunError> {
 }
 
 /// Loads the profiles of a file, in place of loaded ones of the same names. What was compiled is
-/// kept in `cache` and used again while the file is older.
+/// kept in `cache` and used again while the file is older. `features`: a file with what profiles may
+/// mediate, in place of all that the kernel can.
 ///
 /// # Errors
 /// What it complained about, with the line of the file; see [`RunError`].
-pub async fn load(cache: &Path, file: &Path) -> Result<(), RunError> {
-    run("-rWL", cache, file).await
+pub async fn load(cache: &Path, file: &Path, features: Option<&Path>) -> Result<(), RunError> {
+    let mut args: Vec<&OsStr> = Vec::new();
+    if let Some(features) = features {
+        args.extend([OsStr::new("--policy-features"), features.as_os_str()]);
+    }
+    args.extend([OsStr::new("-rWL"), cache.as_os_str(), file.as_os_str()]);
+    Run::new("apparmor_parser").args(args).deadline(DEADLINE).output().await.map(drop)
 }
 
 /// Compiles a file without loading it.

@@ -54,6 +54,44 @@ pub(super) async fn detect() -> Result<Kernel, String> {
     })
 }
 
+/// What the kernel can mediate but sockets, in the parser's notation; `None` where nothing is to be
+/// left out.
+///
+/// A kernel that mediates sockets by their family alone, without those of the family unix, refuses
+/// every lock on a socket. With such locks systemd prepares services that have users or a network of
+/// their own.
+pub(super) fn features_without_network() -> Option<String> {
+    let features = Path::new(ROOT).join("features");
+    let kinds = ["network_v8", "network", "network_v9"].map(|kind| features.join(kind));
+    let by_family = kinds.iter().any(|kind| kind.is_dir());
+    let with_unix = kinds.iter().any(|kind| kind.join("af_unix").exists());
+    (by_family && !with_unix).then(|| {
+        let mut text = String::new();
+        describe(&features, &mut text, &|name| name.starts_with("network"));
+        text
+    })
+}
+
+/// Each file as `name {content}`, each directory as `name {what is in it}`.
+fn describe(dir: &Path, text: &mut String, without: &dyn Fn(&str) -> bool) {
+    let mut entries: Vec<_> = std::fs::read_dir(dir).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        if without(&name) {
+            continue;
+        }
+        text.push_str(&name);
+        text.push_str(" {");
+        if path.is_dir() {
+            describe(&path, text, &|_| false);
+        } else {
+            text.push_str(&std::fs::read_to_string(&path).unwrap_or_default());
+        }
+        text.push_str("}\n");
+    }
+}
+
 /// Whether the effective capabilities of `proc_pid_status(5)` hold this one.
 fn holds(status: &str, capability: u64) -> bool {
     status
@@ -98,6 +136,19 @@ pub(super) fn is_loaded(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn features_are_written_as_the_parser_reads_them() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("file")).unwrap();
+        std::fs::create_dir_all(dir.path().join("network_v8")).unwrap();
+        std::fs::write(dir.path().join("capability"), "0xff\n").unwrap();
+        std::fs::write(dir.path().join("file/mask"), "read write\n").unwrap();
+        std::fs::write(dir.path().join("network_v8/af_mask"), "unix\n").unwrap();
+        let mut text = String::new();
+        describe(dir.path(), &mut text, &|name| name.starts_with("network"));
+        assert_eq!(text, "capability {0xff\n}\nfile {mask {read write\n}\n}\n");
+    }
 
     #[test]
     fn capabilities_are_read_from_the_status() {

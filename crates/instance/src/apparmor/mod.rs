@@ -48,6 +48,8 @@ struct Inner {
     var: Var,
     /// Or why containers get no profiles.
     kernel: Result<Kernel, String>,
+    /// What profiles may mediate, where sockets are better left out.
+    features: Option<PathBuf>,
 }
 
 impl Apparmor {
@@ -59,7 +61,15 @@ impl Apparmor {
                 crate::var::directory(&var.root().join(dir), 0o700)?;
             }
         }
-        Ok(Self(Arc::new(Inner { var, kernel })))
+        let mut features = None;
+        if kernel.is_ok()
+            && let Some(text) = host::features_without_network()
+        {
+            let path = var.root().join("security/apparmor/features");
+            write(path.clone(), text).await?;
+            features = Some(path);
+        }
+        Ok(Self(Arc::new(Inner { var, kernel, features })))
     }
 
     /// What is missing, for people.
@@ -80,12 +90,19 @@ impl Apparmor {
         let var = self.0.var.root();
         let name = names::profile(container, var);
         let namespace = kernel.stacks.then(|| names::namespace(container, var));
+        // Without lines about it, all of the network is allowed anyway.
+        let features = self
+            .0
+            .features
+            .as_deref()
+            .filter(|_| !["network", "unix"].iter().any(|word| wish.raw.contains(word)));
         let text = profile::text(&Facts {
             name: &name,
             namespace: namespace.as_deref(),
             privileged: wish.privileged,
             nesting: wish.nesting,
             language: kernel.language,
+            network: features.is_none(),
             raw: &wish.raw,
         });
         let file = self.file(container);
@@ -93,7 +110,7 @@ impl Apparmor {
         if let Some(namespace) = &namespace {
             host::make_namespace(namespace)?;
         }
-        apparmor_parser::load(&self.cache(), &file).await.map_err(Error::Apparmor)?;
+        apparmor_parser::load(&self.cache(), &file, features).await.map_err(Error::Apparmor)?;
         Ok(Some(match namespace {
             Some(namespace) => format!("{name}//&:{namespace}:"),
             None => name,

@@ -16,6 +16,8 @@ pub(super) struct Facts<'a> {
     pub(super) privileged: bool,
     pub(super) nesting: bool,
     pub(super) language: Language,
+    /// Sockets are mediated.
+    pub(super) network: bool,
     /// Lines of `raw.apparmor` and `lxc.apparmor.raw`.
     pub(super) raw: &'a str,
 }
@@ -46,9 +48,7 @@ const ALLOWED: &str = "\
   capability,
   dbus,
   file,
-  network,
   umount,
-  unix,
 
   # The host may signal and look; the container, only itself.
   signal (receive),
@@ -112,6 +112,8 @@ pub(super) fn text(facts: &Facts<'_>) -> String {
     line(&mut text, &format!("signal peer=\"{name}\","));
     line(&mut text, &format!("ptrace peer=\"{name}\","));
     for (known, rule) in [
+        (facts.network, "network,"),
+        (facts.network, "unix,"),
         (facts.language.userns, "userns,"),
         (facts.language.io_uring, "io_uring,"),
         (facts.language.mqueue, "mqueue,"),
@@ -181,6 +183,7 @@ mod tests {
             privileged: false,
             nesting: false,
             language: Language::default(),
+            network: true,
             raw: "",
         }
     }
@@ -238,6 +241,8 @@ mod tests {
     #[test]
     fn later_words_of_the_language_are_said_only_where_they_are_understood() {
         assert!(!text(&facts()).contains("userns"));
+        assert!(text(&facts()).contains("  network,\n  unix,\n"));
+        assert!(!text(&Facts { network: false, ..facts() }).contains("network,"));
         let language = Language { userns: true, io_uring: true, mqueue: true };
         let text = text(&Facts { language, ..facts() });
         for word in ["  userns,", "  io_uring,", "  mqueue,"] {
