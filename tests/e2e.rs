@@ -24,6 +24,7 @@ mod guest;
 mod hostile_images;
 mod http_api;
 mod ids;
+mod image_server;
 mod images;
 mod images_store;
 mod initialise;

@@ -186,7 +186,7 @@ impl Item {
 }
 
 /// The day that a text begins with, as `YYYYMMDD`.
-fn day(text: &str) -> Option<Time> {
+pub(crate) fn day(text: &str) -> Option<Time> {
     let digits = text.get(..8).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
     let text = format!("{}-{}-{}T00:00:00Z", &digits[..4], &digits[4..6], &digits[6..]);
     serde_json::from_value(text.into()).ok()

@@ -10,6 +10,7 @@
 //! | [`mirrors`] | the addresses of a server | none |
 //! | `cache` | what was read, kept on disk | disk |
 //! | [`streams`] | a server | network |
+//! | [`tree`] | lists that are written, for a server of one's own | none |
 //!
 //! Lists are tens of megabytes of what strangers wrote. They are read while they come in, one product at
 //! a time; what is kept of an image is a few hundred bytes on disk, and whoever looks for one image holds
@@ -23,6 +24,7 @@ mod lenient;
 pub mod mirrors;
 pub mod products;
 pub mod streams;
+pub mod tree;
 
 pub use catalog::{Catalog, FindError, Listed};
 pub use entry::{File, FileKind};

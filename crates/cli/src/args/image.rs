@@ -32,18 +32,7 @@ pub(crate) enum ImageCommand {
         image: String,
     },
     /// Write an image to files
-    #[command(
-        arg_required_else_help = true,
-        after_help = "Examples:\n  lxc image export debian/12 .\n  lxc image export debian/12 /backup/debian\n  lxc image export debian/12 - > debian.tar.gz"
-    )]
-    Export {
-        /// The image
-        #[arg(value_name = "[REMOTE:]IMAGE")]
-        image: String,
-        /// Directory or file name, or - for standard output
-        #[arg(default_value = ".")]
-        target: String,
-    },
+    Export(ImageExportArgs),
     /// Print a property of an image
     #[command(
         name = "get-property",
@@ -151,6 +140,26 @@ pub(crate) enum ImageMode {
     /// It passes through this client, in one stream that the client pushes
     #[value(alias = "push")]
     Relay,
+}
+
+// Arguments of `image export`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "With --simplestreams, any web server that serves the directory is an image server. Images are added \
+and brought up to date; nothing is removed without --prune. A server stands for all of its public images.\n\n\
+Examples:\n  lxc image export debian/12 .\n  lxc image export debian/12 /backup/debian\n  lxc image export --simplestreams /srv/www debian/12 web\n  lxc image export --simplestreams /srv/www local:"
+)]
+pub(crate) struct ImageExportArgs {
+    /// The image, then a directory, a file name, or - for standard output; with --simplestreams, images and servers
+    #[arg(value_name = "[REMOTE:]IMAGE [TARGET]")]
+    pub(crate) args: Vec<String>,
+    /// Make the directory an image server, or bring it up to date
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) simplestreams: Option<std::path::PathBuf>,
+    /// Remove all other images from the directory
+    #[arg(long, requires = "simplestreams")]
+    pub(crate) prune: bool,
 }
 
 // Arguments of `image import`.

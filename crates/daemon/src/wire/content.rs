@@ -31,7 +31,20 @@ pub(crate) enum Segment {
 }
 
 impl Segment {
-    fn length(&self) -> u64 {
+    /// Some of it, which it has.
+    pub(crate) fn part(self, from: u64, count: u64) -> Self {
+        match self {
+            Self::Bytes(bytes) => {
+                // As much as fits into memory, as the bytes do.
+                let end = usize::try_from(from.saturating_add(count)).unwrap_or(usize::MAX).min(bytes.len());
+                Self::Bytes(bytes.slice(usize::try_from(from).unwrap_or(end).min(end)..end))
+            }
+            Self::File { file, start, .. } => Self::File { file, start: start + from, length: count },
+        }
+    }
+
+    /// How many bytes it is.
+    pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::File { length, .. } => *length,

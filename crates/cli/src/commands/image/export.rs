@@ -1,5 +1,6 @@
 //! `lxc image export`.
 
+use crate::args::ImageExportArgs;
 use crate::output::{self, progress::Progress};
 use crate::session::Session;
 use anyhow::{Context as _, bail, ensure};
@@ -8,7 +9,19 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) async fn run(session: &Session, image: &str, target: &str) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &Session, args: &ImageExportArgs) -> anyhow::Result<()> {
+    if let Some(directory) = &args.simplestreams {
+        return super::tree::run(session, directory, &args.args, args.prune).await;
+    }
+    match args.args.as_slice() {
+        [image] => export(session, image, ".").await,
+        [image, target] => export(session, image, target).await,
+        [] => bail!("Missing the image to export"),
+        [_, _, more, ..] => bail!("One image at a time is exported; \"{more}\" is too much"),
+    }
+}
+
+async fn export(session: &Session, image: &str, target: &str) -> anyhow::Result<()> {
     let asked = session.target(image)?;
     if let Some(server) = session.image_server(&asked.remote)? {
         return super::export_streams::run(session, &server, &asked.name, target).await;

@@ -12,6 +12,7 @@ mod info;
 mod list;
 mod properties;
 mod refresh;
+mod tree;
 
 use crate::args::ImageCommand;
 use crate::session::{Session, Target};
@@ -25,7 +26,7 @@ pub(crate) async fn run(session: &Session, command: ImageCommand) -> anyhow::Res
         ImageCommand::Copy(args) => copy::run(session, &args).await,
         ImageCommand::Delete { images } => delete::run(session, &images).await,
         ImageCommand::Edit { image } => edit::edit(session, &image).await,
-        ImageCommand::Export { image, target } => export::run(session, &image, &target).await,
+        ImageCommand::Export(args) => export::run(session, &args).await,
         ImageCommand::GetProperty { image, key } => properties::get(session, &image, &key).await,
         ImageCommand::Import(args) => import::run(session, &args).await,
         ImageCommand::Info { image } => info::run(session, &image).await,
