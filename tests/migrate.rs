@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
-use testkit::{Finished, TestDaemon, daemon, eventually, run};
+use testkit::{Finished, TestDaemon, daemon, eventually, eventually_within, run};
 
 /// Two daemons whose streams meet in the client: `b:` is known to the first one's client.
 macro_rules! two_daemons {
@@ -20,6 +20,24 @@ macro_rules! two_daemons {
 
 fn volume(d: &TestDaemon, what: &str) -> std::path::PathBuf {
     d.lxd_dir().join("storage-pools/default").join(what)
+}
+
+/// Joins the networks of two daemons, which listen on it. The host's own network is not touched.
+fn join(a: &TestDaemon, b: &TestDaemon) {
+    let pid = |d: &TestDaemon| d.pid().as_raw_nonzero().to_string();
+    let mut link = std::process::Command::new("ip");
+    link.args(["link", "add", "wire", "netns", &pid(a), "type", "veth", "peer", "name", "wire", "netns", &pid(b)]);
+    let _ = run(&mut link).expect_success();
+    for (d, address) in [(a, "10.98.0.1"), (b, "10.98.0.2")] {
+        let _ = run(d.inside("ip").args(["address", "add", &format!("{address}/24"), "dev", "wire"])).expect_success();
+        let _ = run(d.inside("ip").args(["link", "set", "wire", "up"])).expect_success();
+        d.lxc_ok(&["config", "set", "core.https_address", &format!("{address}:8443")]);
+    }
+}
+
+/// Cuts the wire at one end.
+fn cut(d: &TestDaemon) {
+    let _ = run(d.inside("ip").args(["link", "delete", "wire"])).expect_success();
 }
 
 /// One line for each file of a tree: name, kind, mode, owner, size, blocks that are not there, links,
@@ -185,4 +203,186 @@ fn a_move_leaves_nothing_behind() {
     assert_eq!((a.status("c2"), b.status("c2")), (String::new(), "Running".to_owned()));
     let error = lxc(&a, &["move", "c9/s", "b:c9/s"]).errors();
     assert!(error.contains("lxc copy"), "{error}");
+}
+
+#[test]
+fn servers_fetch_and_send_across_the_network() {
+    let (a, b) = two_daemons!();
+    join(&a, &b);
+    a.lxc_ok(&["init", "busybox", "c1"]);
+    a.lxc_ok(&["snapshot", "c1", "s"]);
+    for mode in ["pull", "push"] {
+        a.lxc_ok(&["copy", "c1", &format!("b:{mode}"), "--mode", mode]);
+        same(
+            &describe(&volume(&a, "containers/c1/rootfs")),
+            &describe(&volume(&b, &format!("containers/{mode}/rootfs"))),
+        );
+        assert_eq!(b.lxc_ok(&["list", "-c", "nS", "--format", "csv", mode]), format!("{mode},1\n"));
+        let taken = a.lxc_fails(&["copy", "c1", &format!("b:{mode}"), "--mode", mode]);
+        assert!(taken.contains("already exists"), "{taken}");
+    }
+    a.lxc_ok(&["copy", "c1/s", "b:of-snapshot"]);
+    a.lxc_ok(&["move", "c1", "b:"]);
+    assert_eq!((names(&a).len(), names(&b).len()), (0, 4));
+    nothing_half(&b);
+
+    // Secrets are good for their streams alone, and once.
+    let begun = b.api().send("POST", "/1.0/containers/c1", &serde_json::json!({"migration": true, "live": false}));
+    let metadata = begun.json()["metadata"]["metadata"].clone();
+    let operation = begun.json()["operation"].as_str().unwrap().to_owned();
+    assert_eq!(metadata.as_object().unwrap().len(), 2, "{metadata}");
+    assert_eq!(b.api().get(&operation).metadata()["metadata"], serde_json::Value::Null, "told to its creator only");
+    let wrong = serde_json::json!({"name": "x", "source": {"type": "migration", "mode": "pull",
+        "operation": format!("https://10.98.0.2:8443{operation}"), "certificate": "",
+        "secrets": {"control": metadata["fs"], "fs": metadata["control"]}}});
+    let refused = a.api().send("POST", "/1.0/containers", &wrong);
+    let ended = a.api().wait(refused.json()["operation"].as_str().unwrap());
+    assert_eq!(ended["status_code"], 400, "the system's authorities do not vouch for it: {ended}");
+    assert_eq!(names(&a).len(), 0);
+    for (field, value) in [("operation", ""), ("operation", "http://h/1.0/operations/x"), ("certificate", "x")] {
+        let mut bad = wrong.clone();
+        bad["source"][field] = value.into();
+        let answer = a.api().send("POST", "/1.0/containers", &bad);
+        let failed = answer.status == 400
+            || a.api().wait(answer.json()["operation"].as_str().unwrap())["status_code"] == 400;
+        assert!(failed, "{field}={value}");
+    }
+}
+
+/// Makes a container that takes a while to be sent.
+fn big(d: &TestDaemon, name: &str) {
+    d.lxc_ok(&["init", "busybox", name]);
+    let path = volume(d, &format!("containers/{name}/rootfs/root/big"));
+    let script = "dd if=/dev/urandom of=$1 bs=1M count=24 2>/dev/null";
+    let _ = run(std::process::Command::new("sh").args(["-c", script, "sh"]).arg(path)).expect_success();
+}
+
+#[test]
+fn an_interruption_leaves_no_half_container() {
+    let (mut a, mut b) = two_daemons!();
+    big(&a, "c1");
+    a.lxc_ok(&["snapshot", "c1", "s"]);
+    let before = describe(&volume(&a, "containers/c1"));
+    for step in ["receive:answer", "receive:tree", "receive:snapshot", "receive:volume", "create:record"] {
+        b.terminate();
+        b.set_env("LIGHTERVISOR_CRASH_AT", Some(step));
+        b.start_again();
+        let failed = a.lxc(&["move", "c1", "b:", "--mode=relay"]);
+        assert!(!failed.status.success(), "{step}: {failed:?}");
+        b.wait_gone();
+        b.set_env("LIGHTERVISOR_CRASH_AT", None);
+        b.start_again();
+        assert_eq!((names(&b), names(&a)), (vec![], vec!["c1".to_owned()]), "{step}");
+        nothing_half(&b);
+        eventually("the source is free again", || a.lxc(&["config", "set", "c1", "user.x", "1"]).status.success().then_some(()));
+    }
+    a.terminate();
+    a.set_env("LIGHTERVISOR_CRASH_AT", Some("send:tree"));
+    a.start_again();
+    assert!(!a.lxc(&["move", "c1", "b:", "--mode=relay"]).status.success());
+    a.wait_gone();
+    a.set_env("LIGHTERVISOR_CRASH_AT", None);
+    a.start_again();
+    eventually("the target has given up", || names(&b).is_empty().then_some(()));
+    nothing_half(&b);
+    same(&before, &describe(&volume(&a, "containers/c1")));
+    a.lxc_ok(&["move", "c1", "b:", "--mode=relay"]);
+    assert_eq!((names(&b), names(&a)), (vec!["c1".to_owned()], vec![]));
+}
+
+#[test]
+fn a_client_or_a_network_that_goes_away_leaves_nothing() {
+    let (a, b) = two_daemons!();
+    join(&a, &b);
+    big(&a, "c1");
+    for what in ["client", "cancel", "wire"] {
+        let mode = if what == "client" { "relay" } else { "pull" };
+        let mut events = b.events("operation");
+        let mut command = a.lxc_command();
+        let client = testkit::spawn(command.args(["copy", "c1", "b:c2", "--mode", mode]));
+        let seen = events.until("it has begun", |event| {
+            event["metadata"]["description"] == "Creating container" && event["metadata"]["status"] == "Running"
+        });
+        let id = seen.last().unwrap()["metadata"]["id"].as_str().unwrap().to_owned();
+        match what {
+            "client" => client.signal(testkit::Signal::KILL),
+            "cancel" => drop(b.api().request("DELETE", &format!("/1.0/operations/{id}"), &[], &[])),
+            _ => cut(&a),
+        }
+        let ended = client.wait(std::time::Duration::from_secs(180));
+        // It may have been faster than we; then the copy is whole.
+        if ended.code() == 0 {
+            b.lxc_ok(&["delete", "c2"]);
+        }
+        eventually_within(std::time::Duration::from_secs(180), "nothing is left", || {
+            let _ = b.lxc(&["delete", "c2"]);
+            names(&b).is_empty().then_some(())
+        });
+        nothing_half(&b);
+        eventually_within(std::time::Duration::from_secs(180), "the source is free again", || {
+            a.lxc(&["config", "set", "c1", "user.x", "1"]).status.success().then_some(())
+        });
+    }
+}
+
+#[test]
+fn an_earlier_copy_is_brought_up_to_date() {
+    let (a, b) = two_daemons!();
+    a.lxc_ok(&["init", "busybox", "c1"]);
+    a.lxc_ok(&["snapshot", "c1", "old"]);
+    a.lxc_ok(&["snapshot", "c1", "both"]);
+    a.lxc_ok(&["copy", "c1", "here"]);
+    a.lxc_ok(&["copy", "c1", "b:there", "--mode=relay"]);
+    let root = volume(&a, "containers/c1/rootfs/root");
+    std::fs::write(root.join("new"), "new").unwrap();
+    a.lxc_ok(&["delete", "c1/old"]);
+    a.lxc_ok(&["snapshot", "c1", "added"]);
+    a.lxc_ok(&["config", "set", "here", "user.own", "kept"]);
+    a.lxc_ok(&["copy", "c1", "here", "--refresh"]);
+    a.lxc_ok(&["copy", "c1", "b:there", "--refresh", "--mode=relay"]);
+    for (d, name) in [(&a, "here"), (&b, "there")] {
+        same(&describe(&root), &describe(&volume(d, &format!("containers/{name}/rootfs/root"))));
+        let list = d.api().get(&format!("/1.0/containers/{name}/snapshots")).metadata();
+        let all: Vec<_> = list.as_array().unwrap().iter().map(|url| url.as_str().unwrap().rsplit('/').next().unwrap()).collect();
+        assert_eq!(all, ["both", "added"], "{name}");
+        assert!(volume(d, &format!("snapshots/{name}/added/rootfs/root/new")).is_file(), "{name}");
+        assert!(!volume(d, &format!("snapshots/{name}/both/rootfs/root/new")).exists(), "{name}");
+        d.lxc_ok(&["start", name]);
+        assert_eq!(d.exec(name, &["cat", "/root/new"]), "new");
+    }
+    assert_eq!(a.lxc_ok(&["config", "get", "here", "user.own"]).trim(), "kept");
+    let refused = a.lxc_fails(&["copy", "c1", "here", "--refresh"]);
+    assert!(refused.contains("running"), "{refused}");
+    nothing_half(&a);
+    nothing_half(&b);
+}
+
+#[test]
+fn a_hostile_tree_stays_in_its_volume() {
+    let (a, b) = two_daemons!();
+    a.lxc_ok(&["init", "busybox", "c1"]);
+    // What a source can lay into a volume: links in the places that a target looks at.
+    let home = volume(&a, "containers/c1");
+    let outside = b.scratch().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("secret"), "secret").unwrap();
+    let _ = std::fs::remove_dir_all(home.join("templates"));
+    std::os::unix::fs::symlink(&outside, home.join("templates")).unwrap();
+    std::fs::write(home.join("backup.yaml"), "container: {}").unwrap();
+    std::os::unix::fs::symlink(&outside, home.join("rootfs/root/away")).unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o777)).unwrap();
+    a.lxc_ok(&["copy", "c1", "b:c1", "--mode=relay"]);
+    let there = volume(&b, "containers/c1");
+    assert!(there.join("templates").symlink_metadata().is_err() && !there.join("backup.yaml").exists());
+    assert_eq!(there.metadata().unwrap().mode() & 0o7777, 0o700);
+    assert!(there.join("rootfs/root/away").symlink_metadata().unwrap().is_symlink());
+    std::fs::rename(home.join("rootfs"), home.join("other")).unwrap();
+    std::os::unix::fs::symlink(&outside, home.join("rootfs")).unwrap();
+    let refused = a.lxc_fails(&["copy", "c1", "b:c2", "--mode=relay"]);
+    assert!(refused.contains("root directory"), "{refused}");
+    assert_eq!(names(&b), ["c1"]);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+    assert_eq!(outside.join("secret").metadata().unwrap().mode() & 0o777, 0o644);
+    nothing_half(&b);
 }

@@ -150,6 +150,9 @@ fn place(url: &Uri) -> Result<(String, u16, bool), DialError> {
 
 async fn connect(target: &str) -> Result<TcpStream, DialError> {
     let made = TcpStream::connect(target).await.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp));
+    if let Ok(tcp) = &made {
+        crate::alive::watch(tcp);
+    }
     made.map_err(|source| DialError::Connect { target: target.to_owned(), source })
 }
 

@@ -22,6 +22,7 @@
 
 pub mod accept;
 pub mod agent;
+pub mod alive;
 pub mod authority;
 pub mod base64;
 pub mod blocking;

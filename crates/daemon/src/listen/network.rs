@@ -11,7 +11,6 @@ use instance::Host;
 use instance::certificates::Certificates;
 use instance::server::host_addresses;
 use instance::settings::Settings;
-use rustix::net::sockopt::set_socket_keepalive;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -243,8 +242,9 @@ impl Network {
     }
 
     async fn welcome(self, tcp: TcpStream, address: SocketAddr, place: Place) {
-        // Without them it is only slower to notice that a client is gone.
-        let _ = (tcp.set_nodelay(true), set_socket_keepalive(&tcp, true));
+        transport::alive::watch(&tcp);
+        // Without it things are only slower.
+        let _ = tcp.set_nodelay(true);
         let (Ok(acceptor), Some((gate, tidy))) = (self.acceptor(), self.0.serving.get()) else { return };
         let client = match tokio::time::timeout(HANDSHAKE, acceptor.accept(tcp)).await {
             Ok(Ok(client)) => client,

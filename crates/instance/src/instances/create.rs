@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::copy::{Job, What, inherited};
-use super::migrate::{Peer, Received, StreamSender, fit_root, receive};
+use super::migrate::{Peer, Received, StreamSender, fit_root, receive, refresh};
 use super::owner::{Owner, Request};
 use super::registry::{Entry, Reservation};
 use super::{Creation, gate};
@@ -68,6 +68,11 @@ pub(super) fn create(
             feature: "stateful containers",
             hint: "leave \"stateful\" out",
         });
+    }
+    if post.source.refresh
+        && let Ok(entry) = context.registry.get(&post.name)
+    {
+        return refresh(context, entry, &post.source, progress);
     }
     let of = |source: &str| source.split('/').next().unwrap_or_default().to_owned();
     let source = (post.source.kind == "copy").then(|| of(&post.source.source));
@@ -229,27 +234,7 @@ fn origin(context: &Context, source: &Source) -> Result<(Origin, Option<StreamSe
 }
 
 fn from_peer(context: &Context, source: &Source) -> Result<(Origin, Option<StreamSender>, Inherited), Error> {
-    if source.live {
-        return Err(Error::Unsupported {
-            subject: "Receiving a running container from another server".to_owned(),
-            feature: "moving the state of processes",
-            hint: "stop it first, or leave its processes behind with --stateless (\"live\": false)",
-        });
-    }
-    let (peer, streams) = match source.mode.as_str() {
-        "" | "pull" => (Peer::of_source(source)?, None),
-        "push" => {
-            let (peer, sender) = Peer::calls();
-            (peer, Some(sender))
-        }
-        other => {
-            return Err(Error::Unknown {
-                field: "migration mode",
-                value: other.to_owned(),
-                allowed: "pull, push",
-            });
-        }
-    };
+    let (peer, streams) = Peer::of(source)?;
     let mut config = Config::new();
     let mut base = None;
     if !source.base_image.is_empty() {

@@ -13,7 +13,7 @@
 
 use super::context::Context;
 use super::copy::Job;
-use super::migrate::Hold;
+use super::migrate::{Fresh, Hold};
 use super::publish::Job as PublishJob;
 use super::registry::Entry;
 use super::revive::Revivals;
@@ -81,6 +81,8 @@ pub(crate) enum Request {
     Hold { reply: Reply<Hold> },
     /// Make an image of its files; given up when nobody waits any more.
     Publish { job: Box<PublishJob>, reply: Reply<Packed> },
+    /// Become what it is a copy of.
+    Refresh { fresh: Box<Fresh>, reply: Reply<()> },
     /// Its init has ended.
     Ended(Exit),
     /// A device of the host has come or gone.
@@ -208,6 +210,7 @@ impl Owner {
             Request::Copy { job, reply } => answer(reply, self.copy_to(job).await),
             Request::Hold { reply } => self.hold(reply).await,
             Request::Publish { job, reply } => self.serve_publish(*job, reply).await,
+            Request::Refresh { fresh, reply } => answer(reply, self.refresh(*fresh).await),
             Request::Ended(exit) => self.ended(exit).await,
             Request::CatchUp => self.catch_up().await,
             Request::Reconcile(kept) => self.reconcile(kept).await,

@@ -5,12 +5,14 @@
 //! | [`peer`] | who connects to whom |
 //! | [`offer`] | what is told about a container, and what is believed |
 //! | [`send`], [`receive`] | the two sides |
+//! | [`refresh`] | an earlier copy is brought up to date |
 //! | [`hold`] | a container that stays as it is meanwhile |
 
 mod hold;
 mod offer;
 mod peer;
 mod receive;
+mod refresh;
 mod root;
 mod send;
 
@@ -18,6 +20,8 @@ pub(crate) use hold::Hold;
 pub(super) use peer::Peer;
 pub use peer::StreamSender;
 pub(super) use receive::{Received, receive};
+pub(crate) use refresh::Fresh;
+pub(super) use refresh::refresh;
 pub(super) use root::fit_root;
 pub use send::Departure;
 

@@ -37,13 +37,39 @@ impl Peer {
         (Self::Calls(receiver), sender)
     }
 
+    /// The one that a new container comes from, and where its streams go if it connects.
+    ///
+    /// # Errors
+    /// With the state of processes; an unknown mode; it is not named as it should be.
+    pub(in crate::instances) fn of(source: &Source) -> Result<(Self, Option<StreamSender>), Error> {
+        if source.live {
+            return Err(Error::Unsupported {
+                subject: "Receiving a running container from another server".to_owned(),
+                feature: "moving the state of processes",
+                hint: "stop it first, or leave its processes behind with --stateless (\"live\": false)",
+            });
+        }
+        match source.mode.as_str() {
+            "" | "pull" => Ok((Self::of_source(source)?, None)),
+            "push" => {
+                let (peer, sender) = Self::calls();
+                Ok((peer, Some(sender)))
+            }
+            other => Err(Error::Unknown {
+                    field: "migration mode",
+                    value: other.to_owned(),
+                    allowed: "pull, push",
+                }),
+        }
+    }
+
     /// The one that a source is told to send to.
     pub(in crate::instances) fn of_target(target: &MigrationTarget) -> Result<Self, Error> {
         Self::called(&target.operation, &target.certificate, &target.secrets)
     }
 
     /// The one that has the source.
-    pub(in crate::instances) fn of_source(source: &Source) -> Result<Self, Error> {
+    fn of_source(source: &Source) -> Result<Self, Error> {
         Self::called(&source.operation, &source.certificate, &source.secrets)
     }
 

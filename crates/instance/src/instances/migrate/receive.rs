@@ -83,16 +83,16 @@ async fn take(
     Ok((snapshots, Config::from([(offer::ON_DISK.to_owned(), idmap)])))
 }
 
-async fn into(sink: &mut Sink, path: &Path, name: &str, progress: &Progress) -> Result<(), Error> {
+pub(super) async fn into(sink: &mut Sink, path: &Path, name: &str, progress: &Progress) -> Result<(), Error> {
     crate::steps::crash_at("receive:tree");
     let meter = Meter::new(progress, name);
     Ok(sink.receive(path, &|bytes| meter.carried(bytes)).await?)
 }
 
 /// A directory for what comes, which goes in the end, with what is left in it.
-struct Place {
+pub(super) struct Place {
     volumes: storage::Pool,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Place {
@@ -111,6 +111,11 @@ impl Place {
             }
             None => VolumeSource::Empty,
         };
+        Self::of(volumes, source).await
+    }
+
+    /// Filled with this.
+    pub(super) async fn of(volumes: &storage::Pool, source: VolumeSource) -> Result<Self, Error> {
         Ok(Self { volumes: volumes.clone(), path: volumes.receive(source).await? })
     }
 }

@@ -7,7 +7,7 @@ use store::snapshots::Snapshot as Record;
 
 impl Owner {
     /// Changes the list that everybody sees.
-    pub(super) fn change_snapshots(&self, change: impl FnOnce(&mut Vec<Arc<Record>>)) {
+    pub(in crate::instances) fn change_snapshots(&self, change: impl FnOnce(&mut Vec<Arc<Record>>)) {
         let mut list = Vec::clone(&self.entry().snapshots());
         change(&mut list);
         self.entry().set_snapshots(list);
