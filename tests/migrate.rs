@@ -26,10 +26,24 @@ fn volume(d: &TestDaemon, what: &str) -> std::path::PathBuf {
 fn join(a: &TestDaemon, b: &TestDaemon) {
     let pid = |d: &TestDaemon| d.pid().as_raw_nonzero().to_string();
     let mut link = std::process::Command::new("ip");
-    link.args(["link", "add", "wire", "netns", &pid(a), "type", "veth", "peer", "name", "wire", "netns", &pid(b)]);
+    link.args([
+        "link",
+        "add",
+        "wire",
+        "netns",
+        &pid(a),
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "wire",
+        "netns",
+        &pid(b),
+    ]);
     let _ = run(&mut link).expect_success();
     for (d, address) in [(a, "10.98.0.1"), (b, "10.98.0.2")] {
-        let _ = run(d.inside("ip").args(["address", "add", &format!("{address}/24"), "dev", "wire"])).expect_success();
+        let _ = run(d.inside("ip").args(["address", "add", &format!("{address}/24"), "dev", "wire"]))
+            .expect_success();
         let _ = run(d.inside("ip").args(["link", "set", "wire", "up"])).expect_success();
         d.lxc_ok(&["config", "set", "core.https_address", &format!("{address}:8443")]);
     }
@@ -227,11 +241,16 @@ fn servers_fetch_and_send_across_the_network() {
     nothing_half(&b);
 
     // Secrets are good for their streams alone, and once.
-    let begun = b.api().send("POST", "/1.0/containers/c1", &serde_json::json!({"migration": true, "live": false}));
+    let begun =
+        b.api().send("POST", "/1.0/containers/c1", &serde_json::json!({"migration": true, "live": false}));
     let metadata = begun.json()["metadata"]["metadata"].clone();
     let operation = begun.json()["operation"].as_str().unwrap().to_owned();
     assert_eq!(metadata.as_object().unwrap().len(), 2, "{metadata}");
-    assert_eq!(b.api().get(&operation).metadata()["metadata"], serde_json::Value::Null, "told to its creator only");
+    assert_eq!(
+        b.api().get(&operation).metadata()["metadata"],
+        serde_json::Value::Null,
+        "told to its creator only"
+    );
     let wrong = serde_json::json!({"name": "x", "source": {"type": "migration", "mode": "pull",
         "operation": format!("https://10.98.0.2:8443{operation}"), "certificate": "",
         "secrets": {"control": metadata["fs"], "fs": metadata["control"]}}});
@@ -239,7 +258,9 @@ fn servers_fetch_and_send_across_the_network() {
     let ended = a.api().wait(refused.json()["operation"].as_str().unwrap());
     assert_eq!(ended["status_code"], 400, "the system's authorities do not vouch for it: {ended}");
     assert_eq!(names(&a).len(), 0);
-    for (field, value) in [("operation", ""), ("operation", "http://h/1.0/operations/x"), ("certificate", "x")] {
+    for (field, value) in
+        [("operation", ""), ("operation", "http://h/1.0/operations/x"), ("certificate", "x")]
+    {
         let mut bad = wrong.clone();
         bad["source"][field] = value.into();
         let answer = a.api().send("POST", "/1.0/containers", &bad);
@@ -274,7 +295,9 @@ fn an_interruption_leaves_no_half_container() {
         b.start_again();
         assert_eq!((names(&b), names(&a)), (vec![], vec!["c1".to_owned()]), "{step}");
         nothing_half(&b);
-        eventually("the source is free again", || a.lxc(&["config", "set", "c1", "user.x", "1"]).status.success().then_some(()));
+        eventually("the source is free again", || {
+            a.lxc(&["config", "set", "c1", "user.x", "1"]).status.success().then_some(())
+        });
     }
     a.terminate();
     a.set_env("LIGHTERVISOR_CRASH_AT", Some("send:tree"));
@@ -297,13 +320,14 @@ fn a_client_or_a_network_that_goes_away_leaves_nothing() {
     big(&a, "c1");
     for what in ["client", "cancel", "wire"] {
         let mode = if what == "client" { "relay" } else { "pull" };
-        let mut events = b.events("operation");
         let mut command = a.lxc_command();
         let client = testkit::spawn(command.args(["copy", "c1", "b:c2", "--mode", mode]));
-        let seen = events.until("it has begun", |event| {
-            event["metadata"]["description"] == "Creating container" && event["metadata"]["status"] == "Running"
+        let id = eventually("it has begun", || {
+            let running = b.api().get("/1.0/operations?recursion=1").metadata()["running"].clone();
+            let all = running.as_array().cloned().unwrap_or_default();
+            let one = all.iter().find(|operation| operation["description"] == "Creating container")?;
+            one["id"].as_str().map(str::to_owned)
         });
-        let id = seen.last().unwrap()["metadata"]["id"].as_str().unwrap().to_owned();
         match what {
             "client" => client.signal(testkit::Signal::KILL),
             "cancel" => drop(b.api().request("DELETE", &format!("/1.0/operations/{id}"), &[], &[])),
@@ -343,7 +367,12 @@ fn an_earlier_copy_is_brought_up_to_date() {
     for (d, name) in [(&a, "here"), (&b, "there")] {
         same(&describe(&root), &describe(&volume(d, &format!("containers/{name}/rootfs/root"))));
         let list = d.api().get(&format!("/1.0/containers/{name}/snapshots")).metadata();
-        let all: Vec<_> = list.as_array().unwrap().iter().map(|url| url.as_str().unwrap().rsplit('/').next().unwrap()).collect();
+        let all: Vec<_> = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|url| url.as_str().unwrap().rsplit('/').next().unwrap())
+            .collect();
         assert_eq!(all, ["both", "added"], "{name}");
         assert!(volume(d, &format!("snapshots/{name}/added/rootfs/root/new")).is_file(), "{name}");
         assert!(!volume(d, &format!("snapshots/{name}/both/rootfs/root/new")).exists(), "{name}");
@@ -385,4 +414,95 @@ fn a_hostile_tree_stays_in_its_volume() {
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
     assert_eq!(outside.join("secret").metadata().unwrap().mode() & 0o777, 0o644);
     nothing_half(&b);
+}
+
+/// Debian's own daemon beside ours, in the same namespaces.
+struct Theirs<'d> {
+    d: &'d TestDaemon,
+    dir: std::path::PathBuf,
+    _lxd: testkit::Running,
+}
+
+impl<'d> Theirs<'d> {
+    fn start(d: &'d TestDaemon) -> Result<Self, testkit::Unavailable> {
+        let missing = || testkit::Unavailable("Debian's package lxd 5.0.2 is not installed".to_owned());
+        let programs = ["/usr/bin/lxd", "/usr/bin/lxc"].map(Path::new);
+        let version = run(std::process::Command::new("/usr/bin/lxc")
+            .arg("--version")
+            .env("LXD_CONF", d.scratch().join("v")));
+        if !programs.iter().all(|program| program.is_file()) || !version.text().starts_with("5.0.2") {
+            return Err(missing());
+        }
+        let dir = d.scratch().join("deb");
+        std::fs::create_dir(&dir).unwrap();
+        let mut lxd = d.inside("/usr/bin/lxd");
+        // It looks for updates of images on the internet when it starts.
+        lxd.args(["--group", "root"]).env("LXD_DIR", &dir).env("HTTPS_PROXY", "http://127.0.0.1:9");
+        let lxd = testkit::spawn(lxd.stdin(std::process::Stdio::null()));
+        let theirs = Self { d, dir, _lxd: lxd };
+        let wait = run(theirs.command("/usr/bin/lxd").args(["waitready", "--timeout", "100"]));
+        assert!(wait.status.success(), "{wait:?}");
+        let preseed = "config:\n  core.https_address: 127.0.0.1:9443\nstorage_pools:\n- {name: dir, driver: dir}\nprofiles:\n- name: default\n  devices:\n    root: {path: /, pool: dir, type: disk}\n";
+        let init = testkit::run_with_input(
+            theirs.command("/usr/bin/lxd").args(["init", "--preseed"]),
+            preseed.as_bytes(),
+        );
+        assert!(init.status.success(), "{init:?}");
+        Ok(theirs)
+    }
+
+    fn command(&self, program: &str) -> std::process::Command {
+        let mut command = self.d.inside(program);
+        command.env("LXD_DIR", &self.dir).env("LXD_CONF", self.d.scratch().join("deb-conf"));
+        command
+    }
+
+    #[track_caller]
+    fn lxc(&self, arguments: &[&str]) -> String {
+        run(self.command("/usr/bin/lxc").args(arguments)).expect_success().text()
+    }
+
+    fn tree(&self, what: &str) -> String {
+        describe(&self.dir.join("storage-pools/dir").join(what).join("rootfs"))
+    }
+}
+
+#[test]
+fn debians_own_daemon_is_a_peer_like_ours() {
+    let d = daemon!();
+    let theirs = testkit::or_skip!(Theirs::start(&d));
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1:8443"]);
+    let _ =
+        d.lxc_ok(&["remote", "add", "deb", &format!("unix://{}", theirs.dir.join("unix.socket").display())]);
+    d.lxc_ok(&["init", "busybox", "c1", "-c", "user.k=v"]);
+    let root = volume(&d, "containers/c1/rootfs/root");
+    let script = r#"cd "$1"; echo one > one; chown 1000:1001 one; chmod 4755 one; mknod null c 1 3; mknod pipe p
+        ln -s /x link; setfattr -n user.a -v b one"#;
+    let _ = run(std::process::Command::new("sh").args(["-c", script, "sh"]).arg(&root)).expect_success();
+    d.lxc_ok(&["snapshot", "c1", "s1"]);
+    std::fs::write(root.join("later"), "later").unwrap();
+    let ours = describe(&volume(&d, "containers/c1/rootfs"));
+    let before = describe(&volume(&d, "snapshots/c1/s1/rootfs"));
+    for mode in ["pull", "push", "relay"] {
+        let there = format!("to-{mode}");
+        d.lxc_ok(&["copy", "c1", &format!("deb:{there}"), "--no-profiles", "-s", "dir", "--mode", mode]);
+        same(&ours, &theirs.tree(&format!("containers/{there}")));
+        same(&before, &theirs.tree(&format!("containers-snapshots/{there}/s1")));
+        assert_eq!(theirs.lxc(&["config", "get", &there, "user.k"]).trim(), "v");
+        let back = format!("from-{mode}");
+        d.lxc_ok(&["copy", &format!("deb:{there}"), &back, "-s", "default", "--mode", mode]);
+        same(&ours, &describe(&volume(&d, &format!("containers/{back}/rootfs"))));
+        same(&before, &describe(&volume(&d, &format!("snapshots/{back}/s1/rootfs"))));
+    }
+    // Their client, which brings both together by itself.
+    let _ = theirs.lxc(&["remote", "add", "our", &format!("unix://{}", d.socket().display())]);
+    for mode in ["pull", "push", "relay"] {
+        let name = format!("by-{mode}");
+        theirs.lxc(&["copy", "our:c1", &name, "--no-profiles", "-s", "dir", &format!("--mode={mode}")]);
+        same(&ours, &theirs.tree(&format!("containers/{name}")));
+        theirs.lxc(&["move", &name, "our:", "-s", "default", &format!("--mode={mode}")]);
+        same(&ours, &describe(&volume(&d, &format!("containers/{name}/rootfs"))));
+    }
+    d.lxc_ok(&["start", "by-pull"]);
+    assert_eq!(d.exec("by-pull", &["stat", "-c", "%u:%g", "/root/one"]), "1000:1001\n");
 }

@@ -15,6 +15,7 @@ pub const EXTENSIONS: &[&str] = &[
     "container_cpu_time",
     "profile_usedby",
     "container_push",
+    "container_push_target",
     "container_exec_recording",
     "container_exec_signal_handling",
     "gpu_devices",

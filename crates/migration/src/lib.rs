@@ -37,6 +37,9 @@ pub use sink::Sink;
 pub use socket::{Io, Socket, dial};
 pub use source::{Offer, Source};
 
+#[cfg(test)]
+mod tests;
+
 /// The streams of a migration, connected.
 #[derive(Debug)]
 pub struct Streams {

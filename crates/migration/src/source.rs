@@ -15,6 +15,8 @@ pub struct Source {
     streams: Streams,
     agreement: Agreement,
     wanted: Vec<String>,
+    /// The other side has said that it has everything.
+    confirmed: bool,
 }
 
 /// What a source has.
@@ -61,7 +63,7 @@ impl Source {
                 } else {
                     all
                 };
-                Ok(Self { streams, agreement, wanted })
+                Ok(Self { streams, agreement, wanted, confirmed: false })
             }
             Err(error) => {
                 control::fail(&mut streams.control, &error.to_string()).await;
@@ -89,14 +91,23 @@ impl Source {
         let Transfer::Rsync(features) = self.agreement.transfer;
         let Streams { control, fs } = &mut self.streams;
         let waiting = "files were sent";
-        let sent = tokio::select! {
-            sent = session::send(fs, tree, features, limit, progress) => sent,
-            said = control::outcome(control, waiting) => {
-                said?;
-                return Err(Error::Unexpected { found: "a success", expected: "requests for files" });
+        if self.confirmed {
+            return Err(Error::Unexpected { found: "a success", expected: "requests for files" });
+        }
+        let sending = session::send(fs, tree, features, limit, progress);
+        tokio::pin!(sending);
+        let sent = loop {
+            tokio::select! {
+                sent = &mut sending => break sent,
+                // The other side may be faster than our own program ends.
+                said = control::outcome(control, waiting), if !self.confirmed => {
+                    said?;
+                    self.confirmed = true;
+                }
             }
         };
         match sent {
+            Err(error) if self.confirmed => Err(error),
             Err(error) => match tokio::time::timeout(LAST_WORD, control::outcome(control, waiting)).await {
                 Ok(Err(reason @ Error::Peer(_))) => Err(reason),
                 _ => Err(error),
@@ -110,6 +121,9 @@ impl Source {
     /// # Errors
     /// It does not say so.
     pub async fn finish(mut self) -> Result<(), Error> {
+        if self.confirmed {
+            return Ok(());
+        }
         control::outcome(&mut self.streams.control, "the other server finished").await
     }
 

@@ -56,10 +56,10 @@ impl Peer {
                 Ok((peer, Some(sender)))
             }
             other => Err(Error::Unknown {
-                    field: "migration mode",
-                    value: other.to_owned(),
-                    allowed: "pull, push",
-                }),
+                field: "migration mode",
+                value: other.to_owned(),
+                allowed: "pull, push",
+            }),
         }
     }
 

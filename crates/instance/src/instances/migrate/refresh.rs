@@ -81,12 +81,7 @@ fn compare(theirs: Vec<Snapshot>, ours: &[Arc<Snapshot>]) -> (Vec<Snapshot>, Vec
     (missing, gone)
 }
 
-async fn from_here(
-    context: &Context,
-    entry: &Entry,
-    from: &Entry,
-    alone: bool,
-) -> Result<(), Error> {
+async fn from_here(context: &Context, entry: &Entry, from: &Entry, alone: bool) -> Result<(), Error> {
     let hold = from.ask(|reply| Request::Hold { reply }).await?;
     let (source, target) = (from.view(), entry.view());
     let (pool, own) = (context.pools.of_instance(&source)?, context.pools.of_instance(&target)?);
@@ -133,7 +128,11 @@ async fn from_server(
     match receive(context, entry, &mut sink, alone, progress).await {
         Ok(()) => {
             if let Err(error) = sink.finish().await {
-                tracing::warn!(instance = entry.view().name, error = &error as &dyn std::error::Error, "cannot tell the other server that everything is here");
+                tracing::warn!(
+                    instance = entry.view().name,
+                    error = &error as &dyn std::error::Error,
+                    "cannot tell the other server that everything is here"
+                );
             }
             Ok(())
         }
