@@ -6,6 +6,10 @@ use crate::session::Session;
 use anyhow::{Context as _, bail, ensure};
 use api::instances::{InstancePost, InstancesPost, MigrationTarget, Source};
 use client::{Client, Origin, Pending, relay};
+use std::time::Duration;
+
+/// How long the source's own reason for a failure is waited for.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// What goes where.
 pub(crate) struct Transfer<'a> {
@@ -139,11 +143,11 @@ impl Transfer<'_> {
             Ok(()) => name_of(&sink, &request),
             Err(error) => {
                 // The source may know better than the target why it has ended.
-                let said = source.wait().await;
+                let said = tokio::time::timeout(LAST_WORD, source.wait()).await;
                 give_up(&source).await;
                 give_up(&sink).await;
                 match said {
-                    Err(reason @ client::Error::Operation { cancelled: false, .. }) => {
+                    Ok(Err(reason @ client::Error::Operation { cancelled: false, .. })) => {
                         Err(error.context(format!("The source says: {reason}")))
                     }
                     _ => Err(error),
