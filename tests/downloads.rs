@@ -146,6 +146,27 @@ fn progress_is_told_and_a_download_can_be_given_up() {
 }
 
 #[test]
+fn ctrl_c_gives_a_download_up() {
+    let d = daemon!(TestDaemon::builder().without_image());
+    let mut tree = or_skip!(StreamsTree::new(&d.scratch().join("www")));
+    let (web, _) = serve(&d, &mut tree);
+    web.behave(ROOTFS, slow());
+    let server = web.url();
+    let settings = format!("remotes:\n  here:\n    addr: {server}\n    protocol: simplestreams\n    public: true\n");
+    std::fs::create_dir_all(d.scratch().join("conf")).unwrap();
+    std::fs::write(d.scratch().join("conf/config.yml"), settings).unwrap();
+    let mut launch = d.lxc_command();
+    launch.args(["launch", "here:16.04", "c1"]).stdin(std::process::Stdio::null());
+    let launch = testkit::spawn(&mut launch);
+    eventually("the download has begun", || (web.count(ROOTFS) == 1).then_some(()));
+    launch.signal(testkit::Signal::INT);
+    let ended = launch.wait(Duration::from_secs(120));
+    assert!(!ended.status.success(), "{ended:?}");
+    nothing_is_left(&d);
+    assert_eq!(d.status("c1"), "");
+}
+
+#[test]
 fn one_download_serves_all_who_want_it() {
     let d = daemon!(TestDaemon::builder().without_image());
     let mut tree = or_skip!(StreamsTree::new(&d.scratch().join("www")));

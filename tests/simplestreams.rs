@@ -57,6 +57,10 @@ fn ubuntus_own_server_has_ubuntu() {
     // It is here now.
     launch(&d, "c2", server, "t");
     assert_eq!((web.count("20160314/root.squashfs"), web.count("index.json")), (1, 1));
+    // As people type it.
+    let said = d.lxc_ok(&["launch", "ubuntu:14.04", "c6"]);
+    assert!(said.contains("Creating c6") && said.contains("Starting c6"), "{said}");
+    assert_eq!(d.exec("c6", &["hostname"]).trim(), "c6");
     // Another architecture has another image.
     let ended = create(&d, "c3", server, "14.04/i386");
     assert_eq!(ended["status"], "Success", "{ended}");
