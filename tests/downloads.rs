@@ -152,7 +152,8 @@ fn ctrl_c_gives_a_download_up() {
     let (web, _) = serve(&d, &mut tree);
     web.behave(ROOTFS, slow());
     let server = web.url();
-    let settings = format!("remotes:\n  here:\n    addr: {server}\n    protocol: simplestreams\n    public: true\n");
+    let settings =
+        format!("remotes:\n  here:\n    addr: {server}\n    protocol: simplestreams\n    public: true\n");
     std::fs::create_dir_all(d.scratch().join("conf")).unwrap();
     std::fs::write(d.scratch().join("conf/config.yml"), settings).unwrap();
     let mut launch = d.lxc_command();
