@@ -2,7 +2,10 @@
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use testkit::{Builder, Finished, Lab, TestDaemon, find_program, or_skip, run, run_with_input, spawn};
+use testkit::{
+    Authority, Builder, Finished, Lab, Product, StreamsTree, TestDaemon, daemon, find_program, or_skip, run,
+    run_with_input, spawn,
+};
 
 fn without_image() -> Builder {
     TestDaemon::builder().without_image()
@@ -509,4 +512,71 @@ fn images_of_one_server_on_another_one() {
     lab.lxc_ok(&["config", "unset", "core.https_address"]);
     let refused = lab.lxc_fails(&["init", &print[..9], "host2:c5"]);
     assert!(refused.contains("does not listen on the network"), "{refused}");
+}
+
+/// Looking at image servers, which the client asks itself, and launching from them, which it leaves to the
+/// server.
+#[test]
+fn image_servers_are_looked_at_and_launched_from() {
+    let authority = Authority::new();
+    let d = daemon!(without_image().env("SSL_CERT_FILE", authority.path()));
+    let mut tree = or_skip!(StreamsTree::new(&d.scratch().join("www/releases")));
+    let print = tree.add(&Product::XENIAL, "20160421");
+    tree.add(&Product::TRUSTY, "20160314");
+    let mut other = or_skip!(StreamsTree::new(&d.scratch().join("www/other")));
+    let whole = other.add_unified(&Product::DEBIAN, "20240101_05:24");
+    let names = ["cloud-images.ubuntu.com", "images.example.org"];
+    let web = d.web_tls(&d.scratch().join("www"), 443, &authority, &names);
+    let lxc = |line: &str| run(d.lxc_inside().args(line.split(' ')));
+    let ok = |line: &str| lxc(line).expect_success().text();
+
+    let list = ok("image list ubuntu:");
+    assert!(list.contains(" x (") && list.contains(&print[..12]) && list.contains("| yes "), "{list}");
+    assert_eq!(ok("image list ubuntu: release=xenial --format csv -c f").trim(), &print[..12]);
+    let info = ok("image info ubuntu:16.04");
+    for words in [&format!("Fingerprint: {print}"), "Public: yes", "    - xenial", "serial: 20160421"] {
+        assert!(info.contains(words), "no {words} in {info}");
+    }
+    assert_eq!(ok(&format!("image info ubuntu:{}", &print[..10])), info);
+    let aliases = ok("image alias list ubuntu: --format csv");
+    assert!(
+        aliases.contains(&format!("xenial,{},", &print[..12])) && aliases.contains("14.04/amd64,"),
+        "{aliases}"
+    );
+    assert!(ok("image show ubuntu:trusty").contains("release: trusty"));
+    assert!(lxc("image info ubuntu:11.10").errors().contains("has no image \"11.10\""));
+    // The lists are asked for once an hour, except for what they do not have.
+    assert!(web.count("index.json") <= 2);
+
+    let scratch = d.scratch().join("exported");
+    std::fs::create_dir(&scratch).expect("a directory");
+    ok(&format!("image export ubuntu:16.04 {}", scratch.display()));
+    let sum = "cat lxd.tar.xz root.squashfs | sha256sum";
+    let sum = run(Command::new("sh").args(["-c", sum]).current_dir(&scratch)).expect_success().text();
+    assert!(sum.starts_with(&print), "{sum}");
+    ok("remote add many https://images.example.org/other --protocol simplestreams");
+    assert!(ok("image list many: -c lf --format csv").contains(&whole[..12]));
+    let piped = lxc("image export many:debian/12 -").expect_success();
+    assert!(piped.stdout.len() > 100_000);
+    let other = lxc("remote add web images.example.org:443").errors();
+    assert!(
+        other.contains("does not answer like an LXD server") && other.contains("simplestreams"),
+        "{other}"
+    );
+    web.behave("root.squashfs", testkit::Manner::Lie);
+    let refused = lxc(&format!("image export ubuntu:14.04 {}", scratch.display())).errors();
+    assert!(refused.contains("another file than the image server's list says"), "{refused}");
+    web.behave_well();
+
+    ok("launch ubuntu:16.04 c1");
+    assert_eq!(d.exec("c1", &["hostname"]), "c1\n");
+    ok("launch many:debian/12 c2");
+    // As a slip of the finger.
+    let slip = lxc("init ubuntu/14.04 c3").expect_success();
+    assert!(slip.errors().contains("trying 'ubuntu:14.04' instead"), "{slip:?}");
+    let unknown = lxc("init ubuntu:11.10 c4").errors();
+    assert!(unknown.contains("has no image \"11.10\""), "{unknown}");
+    drop(web);
+    // What it said last.
+    assert!(ok("image list ubuntu:").contains(&print[..12]));
 }
