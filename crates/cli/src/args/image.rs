@@ -148,7 +148,7 @@ pub(crate) enum ImageMode {
     arg_required_else_help = true,
     after_help = "With --simplestreams, any web server that serves the directory is an image server. Images are added \
 and brought up to date; nothing is removed without --prune. A server stands for all of its public images.\n\n\
-Examples:\n  lxc image export debian/12 .\n  lxc image export debian/12 /backup/debian\n  lxc image export --simplestreams /srv/www debian/12 web\n  lxc image export --simplestreams /srv/www local:"
+Examples:\n  lxc image export debian/12 .\n  lxc image export debian/12 /backup/debian\n  lxc image export debian/12 - > debian.tar.gz\n  lxc image export --simplestreams /srv/www debian/12 web\n  lxc image export --simplestreams /srv/www local:"
 )]
 pub(crate) struct ImageExportArgs {
     /// The image, then a directory, a file name, or - for standard output; with --simplestreams, images and servers
