@@ -27,6 +27,7 @@ mod ids;
 mod image_server;
 mod images;
 mod images_store;
+mod images_update;
 mod initialise;
 mod inside;
 mod launch;

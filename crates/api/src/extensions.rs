@@ -27,6 +27,7 @@ pub const EXTENSIONS: &[&str] = &[
     "unix_device_rename",
     "container_only_migration",
     "entity_description",
+    "image_force_refresh",
     "file_symlinks",
     "network_vlan_physical",
     "container_edit_metadata",

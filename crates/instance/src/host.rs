@@ -142,6 +142,7 @@ impl Host {
     pub async fn bring_up(&self) {
         tokio::spawn(self.instances.clone().keep_schedules());
         tokio::spawn(self.images.clone().keep_cache(self.settings.clone()));
+        tokio::spawn(self.images.clone().keep_up_to_date(self.settings.clone()));
         if let Err(error) = self.instances.autostart().await {
             tracing::error!(error = %error.story(), "the next daemon starts containers as after a boot");
         }

@@ -74,6 +74,11 @@ pub(crate) async fn begin(store: &Store, entry: Entry) -> Result<JournalId, Erro
     Ok(store.write_lazy(move |tx| store::journal::begin(tx, entry.verb(), &entry.subject(), &entry)).await?)
 }
 
+/// Writes down that work begins, together with other changes.
+pub(crate) fn write(tx: &store::Tx<'_>, entry: &Entry) -> store::Result<JournalId> {
+    store::journal::begin(tx, entry.verb(), &entry.subject(), entry)
+}
+
 /// The work was undone.
 pub(crate) async fn give_up(store: Store, id: JournalId) {
     if let Err(error) = store.write(move |tx| store::journal::end(tx, id)).await {

@@ -2,7 +2,7 @@
 
 use super::audience::{Audience, SecretParam};
 use super::lists::{ListParams, answer, keep};
-use crate::operations::{Operations, Task, image};
+use crate::operations::{Operations, Reporter, Task, image};
 use crate::wire::{
     Answer, Etag, IfMatch, Json, Params, Path, Refusal, accepted, done, sync_bytes, sync_tagged,
 };
@@ -89,4 +89,17 @@ pub(crate) async fn delete(
     let work = images.delete(&fingerprint).await?;
     let task = Task { description: "Deleting image", resources: image(&whole), may_cancel: false };
     accepted(&operations.run(task, work))
+}
+
+/// `POST …/refresh`: look for a newer version where the image came from.
+pub(crate) async fn refresh(
+    State(images): State<Images>,
+    State(operations): State<Operations>,
+    Path(fingerprint): Path<String>,
+) -> Answer {
+    let whole = images.get(&fingerprint)?.fingerprint;
+    let reporter = Reporter::default();
+    let work = images.refresh(&whole, reporter.progress());
+    let task = Task { description: "Refreshing image", resources: image(&whole), may_cancel: true };
+    accepted(&*operations.run_reporting(task, &reporter, |_| work))
 }

@@ -125,6 +125,7 @@ fn image_routes() -> Router<App> {
         .route("/1.0/images", post(image_upload::post))
         .route("/1.0/images/{fingerprint}", put(images::put).patch(images::patch).delete(images::delete))
         .route("/1.0/images/{fingerprint}/secret", post(images::secret))
+        .route("/1.0/images/{fingerprint}/refresh", post(images::refresh))
         .route("/1.0/images/aliases", post(aliases::create))
         .route(
             "/1.0/images/aliases/{*name}",

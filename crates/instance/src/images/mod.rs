@@ -7,6 +7,7 @@
 //! | `download` | images of other servers |
 //! | `export` | the files of an image |
 //! | `aliases` | names for images |
+//! | `renew` | newer versions take the place of older ones |
 //! | `upkeep` | old images of the cache are removed |
 //! | `uses` | which images containers are being made from |
 //! | `catalog` | every image in memory |
@@ -16,6 +17,7 @@ mod catalog;
 mod download;
 mod export;
 mod import;
+mod renew;
 mod upkeep;
 mod upload;
 mod uses;

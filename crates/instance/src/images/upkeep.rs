@@ -59,7 +59,7 @@ impl Images {
 }
 
 /// Waits for a change of the configuration that matters.
-async fn changed(changes: &mut Changes, matters: impl Fn() -> bool) {
+pub(super) async fn changed(changes: &mut Changes, matters: impl Fn() -> bool) {
     loop {
         changes.next().await;
         if matters() {

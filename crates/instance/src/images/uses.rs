@@ -3,6 +3,10 @@
 use model::names::Fingerprint;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often a used image is looked at by who wants to remove it.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
@@ -42,6 +46,16 @@ impl Uses {
         }
         all.insert(image.clone(), Use::Leaving);
         Some(Leaving(self.clone(), image.clone()))
+    }
+
+    /// Begins to remove an image when nobody uses it any more.
+    pub(super) async fn left(&self, image: &Fingerprint) -> Leaving {
+        loop {
+            match self.leave(image) {
+                Some(leaving) => return leaving,
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<Fingerprint, Use>> {

@@ -47,9 +47,10 @@ impl Images {
     async fn succeed(&self, old: &Record, fingerprint: &Fingerprint) -> Result<(), Error> {
         let new = self.record(fingerprint.as_str())?;
         let new = Record {
-            cached: old.cached,
-            auto_update: old.auto_update,
-            public: old.public,
+            // One that somebody asked for meanwhile is theirs to remove.
+            cached: old.cached && new.cached,
+            auto_update: old.auto_update || new.auto_update,
+            public: old.public || new.public,
             last_used_at: old.last_used_at,
             source: old.source.clone(),
             ..Record::clone(&new)
