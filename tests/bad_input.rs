@@ -63,7 +63,7 @@ fn requests_that_make_no_sense() {
         ("DELETE", "/1.0/profiles/nowhere", json!({}), 404, ""),
         ("DELETE", "/1.0/profiles/default", json!({}), 400, "default"),
         ("GET", "/1.0/images/0000", json!({}), 404, ""),
-        ("GET", "/1.0/images/not-hex", json!({}), 400, "not-hex"),
+        ("GET", "/1.0/images/not-hex", json!({}), 404, "not-hex"),
         ("DELETE", "/1.0/images/0000", json!({}), 404, ""),
         ("POST", "/1.0/images/aliases", json!({"name": "x", "target": "0000"}), 404, ""),
         ("POST", "/1.0/images/aliases", json!({"name": "", "target": "0000"}), 400, ""),

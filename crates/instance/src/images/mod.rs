@@ -138,7 +138,7 @@ impl Images {
     /// # Errors
     /// Not found, also for what may not be seen; more than one.
     pub fn get_in(&self, prefix: &str, scope: Scope) -> Result<Image, Error> {
-        let prefix = FingerprintPrefix::parse(prefix)?;
+        let prefix = beginning(prefix)?;
         let mut images = self.images.all();
         images.retain(|image| scope.shows(image));
         Ok(show(&*lookup(&images, &prefix)?, &self.aliases.all()))
@@ -153,7 +153,7 @@ impl Images {
     }
 
     fn record(&self, prefix: &str) -> Result<Arc<Record>, Error> {
-        let prefix = FingerprintPrefix::parse(prefix)?;
+        let prefix = beginning(prefix)?;
         lookup(&self.images.all(), &prefix)
     }
 
@@ -305,6 +305,11 @@ impl Images {
         }
         import::remove_files(&self.var, fingerprint).await
     }
+}
+
+/// The beginning of a fingerprint. No image has another name here, whatever a client takes for one.
+fn beginning(text: &str) -> Result<FingerprintPrefix, Error> {
+    FingerprintPrefix::parse(text).map_err(|_| Error::not_found("Image", text))
 }
 
 fn show(record: &Record, aliases: &[Arc<Alias>]) -> Image {
