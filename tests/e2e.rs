@@ -26,6 +26,7 @@ mod http_api;
 mod ids;
 mod image_server;
 mod images;
+mod images_copy;
 mod images_store;
 mod images_update;
 mod initialise;

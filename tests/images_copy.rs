@@ -1,0 +1,76 @@
+//! Copies of images between servers: by the target itself, or through the client.
+
+use testkit::{Lab, or_skip};
+
+fn fingerprint(lab: &Lab, image: &str) -> String {
+    let info = lab.lxc_ok(&["image", "info", image]);
+    info.lines().find_map(|line| line.strip_prefix("Fingerprint: ")).expect("a fingerprint").to_owned()
+}
+
+fn aliases(lab: &Lab, remote: &str) -> String {
+    lab.lxc_ok(&["image", "alias", "list", remote, "--format", "csv"])
+}
+
+#[test]
+fn through_the_client() {
+    let lab = or_skip!(Lab::start(2));
+    lab.make_friends();
+    let print = fingerprint(&lab, "busybox");
+    lab.lxc_ok(&["image", "set-property", "busybox", "label", "a & b"]);
+    let copy = ["image", "copy", "busybox", "host1:", "--mode", "relay"];
+    let said = lab.lxc_ok(&[&copy[..], &["--copy-aliases", "--alias", "bb", "--public"]].concat());
+    assert_eq!(said, "Image copied successfully!\n");
+    assert_eq!(fingerprint(&lab, "host1:bb"), print);
+    assert_eq!(lab.lxc_ok(&["image", "get-property", "host1:busybox", "label"]), "a & b\n");
+    assert!(lab.lxc_ok(&["image", "show", "host1:bb"]).contains("public: true"));
+    assert!(lab.lxc_fails(&copy).contains("same fingerprint already exists"));
+    assert!(lab.lxc_fails(&["image", "copy", "busybox", "host1:name"]).contains("--alias"));
+    assert!(lab.lxc_fails(&["image", "copy", "busybox", "local:"]).contains("must be different"));
+    assert!(lab.lxc_fails(&["image", "copy", "host1:nothing", "local:"]).contains("not found"));
+    lab.lxc_ok(&["init", "host1:bb", "host1:c1"]);
+
+    // In two parts, back to where it came from.
+    lab.lxc_ok(&["image", "delete", "busybox"]);
+    let split = split(&lab);
+    lab.lxc_ok(&["image", "import", &split[0], &split[1], "host1:", "--alias", "split"]);
+    lab.lxc_ok(&["image", "copy", "host1:split", "local:", "--mode", "relay", "--alias", "parts"]);
+    assert_eq!(fingerprint(&lab, "parts"), fingerprint(&lab, "host1:split"));
+    lab.lxc_ok(&["init", "parts", "c2"]);
+}
+
+/// The busybox image in two files.
+fn split(lab: &Lab) -> [String; 2] {
+    let image = testkit::busybox_image().unwrap_or_else(|e| panic!("{}", e.0));
+    let dir = lab[0].scratch().join("split");
+    let script = "mkdir -p $1/all; cd $1; tar -C all -xzf $2; \
+        tar -C all -czf meta.tar.gz metadata.yaml templates; tar -C all/rootfs -czf root.tar.gz .";
+    let mut sh = std::process::Command::new("sh");
+    let _ = testkit::run(sh.args(["-ec", script, "sh"]).arg(&dir).arg(&image)).expect_success();
+    ["meta.tar.gz", "root.tar.gz"].map(|name| dir.join(name).to_string_lossy().into_owned())
+}
+
+#[test]
+fn by_the_target() {
+    let lab = or_skip!(Lab::start(3));
+    lab.make_friends();
+    let print = fingerprint(&lab, "busybox");
+    // A private one goes by a secret, and cannot be kept up to date by its alias.
+    lab.lxc_ok(&["image", "copy", "busybox", "host1:", "--copy-aliases", "--alias", "other"]);
+    assert_eq!(fingerprint(&lab, "host1:other"), print);
+    assert!(aliases(&lab, "host1:").contains("busybox"));
+    let info = lab.lxc_ok(&["image", "info", "host1:other"]);
+    assert!(info.contains("Cached: no") && info.contains("Public: no"), "{info}");
+    // A public one is asked for by its alias from then on.
+    let public = b"public: true\nproperties: {os: Busybox, description: tiny}\n";
+    let _ = lab[0].lxc_with_input(&["image", "edit", "busybox"], public).expect_success();
+    lab.lxc_ok(&["image", "copy", "busybox", "host2:", "--auto-update", "--alias", "new"]);
+    let info = lab.lxc_ok(&["image", "info", "host2:new"]);
+    for line in ["Auto update: enabled", "Protocol: lxd", "Alias: busybox", "Cached: no"] {
+        assert!(info.contains(line), "no {line:?} in {info}");
+    }
+    // Again is no mistake; the alias means what was copied last.
+    lab.lxc_ok(&["image", "copy", "busybox", "host2:", "--alias", "new"]);
+    assert!(aliases(&lab, "host2:").contains(&format!("new,{}", &print[..12])));
+    let said = lab.lxc_fails(&["image", "copy", "host1:other", "host2:", "--auto-update", "--mode", "relay"]);
+    assert!(said.contains("--mode pull"), "{said}");
+}
