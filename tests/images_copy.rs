@@ -1,6 +1,6 @@
 //! Copies of images between servers: by the target itself, or through the client.
 
-use testkit::{Lab, or_skip};
+use testkit::{Authority, Lab, Product, StreamsTree, TestDaemon, daemon, or_skip};
 
 fn fingerprint(lab: &Lab, image: &str) -> String {
     let info = lab.lxc_ok(&["image", "info", image]);
@@ -73,4 +73,55 @@ fn by_the_target() {
     assert!(aliases(&lab, "host2:").contains(&format!("new,{}", &print[..12])));
     let said = lab.lxc_fails(&["image", "copy", "host1:other", "host2:", "--auto-update", "--mode", "relay"]);
     assert!(said.contains("--mode pull"), "{said}");
+}
+
+/// Our client beside the daemon, where well-known names lead to the test's servers.
+fn lxc(d: &TestDaemon, authority: &Authority, line: &str) -> String {
+    let mut command = d.inside(testkit::program("lxc").to_str().unwrap());
+    d.configure(&mut command).env("SSL_CERT_FILE", authority.path()).args(line.split(' '));
+    testkit::run(&mut command).expect_success().text()
+}
+
+#[test]
+fn from_an_image_server_as_written_about_it() {
+    let authority = Authority::new();
+    let d = daemon!(TestDaemon::builder().without_image().env("SSL_CERT_FILE", authority.path()));
+    let mut tree = or_skip!(StreamsTree::new(&d.scratch().join("www/releases")));
+    let trusty = tree.add(&Product { aliases: "ubuntu/14.04,ubuntu/t", ..Product::TRUSTY }, "20160314");
+    let precise =
+        Product { aliases: "ubuntu/12.04", release: "precise", version: "12.04", ..Product::TRUSTY };
+    let precise = tree.add(&precise, "20160315");
+    let wily =
+        Product { aliases: "ubuntu/15.10,ubuntu/w", release: "wily", version: "15.10", ..Product::TRUSTY };
+    let wily = tree.add(&wily, "20160315");
+    let _web = d.web_tls(&d.scratch().join("www"), 443, &authority, &["cloud-images.ubuntu.com"]);
+    let lxc = |line: &str| lxc(&d, &authority, line);
+
+    assert_eq!(lxc("image copy ubuntu:14.04 local:"), "Image copied successfully!\n");
+    lxc("image copy ubuntu:12.04 local: --alias old-ubuntu");
+    lxc("launch old-ubuntu c6");
+    lxc("image copy ubuntu:15.10 local: --copy-aliases");
+    lxc("launch 15.10 c7");
+    lxc("image copy ubuntu:14.04 local: --alias kept --auto-update");
+    let listed = lxc("image list --format csv -c Flp");
+    for line in
+        [format!("{trusty},kept,no"), format!("{precise},old-ubuntu,no"), format!("{wily},w (3 more),no")]
+    {
+        assert!(listed.contains(&line), "no {line:?} in {listed}");
+    }
+    let info = lxc("image info kept");
+    for line in [
+        "Cached: no",
+        "Auto update: enabled",
+        "    Server: https://cloud-images.ubuntu.com/releases",
+        "    Protocol: simplestreams",
+        "    Alias: 14.04",
+    ] {
+        assert!(info.contains(line), "no {line:?} in {info}");
+    }
+    // Through the client, which then needs no server that reaches the other one.
+    lxc(&format!("image delete {precise} {wily}"));
+    lxc("image copy ubuntu:12.04 local: --mode relay --alias relayed --public");
+    assert!(lxc("image info relayed").contains(&precise));
+    lxc("launch relayed c8");
 }

@@ -24,6 +24,7 @@ pub const EXTENSIONS: &[&str] = &[
     "file_delete",
     "file_append",
     "network_vlan",
+    "image_create_aliases",
     "unix_device_rename",
     "container_only_migration",
     "entity_description",

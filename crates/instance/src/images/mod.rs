@@ -260,7 +260,13 @@ impl Images {
     pub async fn delete(&self, prefix: &str) -> Result<Work, Error> {
         let fingerprint = self.record(prefix)?.fingerprint.clone();
         let images = self.clone();
-        Ok(Box::pin(async move { images.remove_whole(&fingerprint).await.map(|()| None) }))
+        Ok(Box::pin(async move {
+            // What is just being copied from it has to be whole.
+            let leaving = images.uses.left(&fingerprint).await;
+            images.remove_whole(&fingerprint).await?;
+            drop(leaving);
+            Ok(None)
+        }))
     }
 
     /// Removes an image; what an interruption leaves is removed at the next start.

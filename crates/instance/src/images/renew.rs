@@ -71,7 +71,7 @@ impl Images {
             match self.renew(old.as_str(), &Progress::ignore()).await {
                 Ok(None) => tracing::debug!(image = %old, "the image is up to date"),
                 Ok(Some(new)) => {
-                    tracing::info!(image = %old, %new, "a newer image took the place of this one")
+                    tracing::info!(image = %old, %new, "a newer image took the place of this one");
                 }
                 // Removed while others were looked at.
                 Err(Error::NotFound { .. }) => {}
