@@ -101,5 +101,5 @@ pub(crate) async fn refresh(
     let reporter = Reporter::default();
     let work = images.refresh(&whole, reporter.progress());
     let task = Task { description: "Refreshing image", resources: image(&whole), may_cancel: true };
-    accepted(&*operations.run_reporting(task, &reporter, |_| work))
+    accepted(&operations.run_reporting(task, &reporter, |_| work))
 }
