@@ -341,3 +341,20 @@ fn a_published_debian_boots() {
     assert_eq!(d.exec("c2", &["cat", "/etc/mine"]), "mine\n");
     d.exec("c2", &["systemctl", "is-active", "systemd-networkd"]);
 }
+
+#[test]
+fn a_directory_is_imported_with_what_is_asked_first_in_front() {
+    let image = or_skip!(testkit::busybox_image());
+    let d = daemon!(TestDaemon::builder().without_image());
+    let dir = d.scratch().join("image");
+    std::fs::create_dir(&dir).unwrap();
+    let _ = run(Command::new("tar").arg("-xzf").arg(&image).arg("-C").arg(&dir)).expect_success();
+    d.lxc_ok(&["image", "import", dir.to_str().unwrap(), "--alias", "mine"]);
+    let print = d.api().get("/1.0/images/aliases/mine").metadata()["target"].as_str().unwrap().to_owned();
+    assert_eq!(files_hash(&d, &print), print);
+    let stored = d.lxd_dir().join("images").join(&print);
+    let list = run(Command::new("tar").arg("-tf").arg(stored)).expect_success().text();
+    assert!(list.starts_with("metadata.yaml\n"), "{list}");
+    d.lxc_ok(&["launch", "mine", "c1"]);
+    assert_eq!(d.exec("c1", &["hostname"]), "c1\n");
+}

@@ -92,10 +92,12 @@ fn pack(directory: &Path) -> anyhow::Result<tempfile::TempPath> {
     let status = Command::new("tar")
         .args(["-C"])
         .arg(directory)
-        .args(["--numeric-owner", "--restrict", "--force-local", "--xattrs", "-cJf"])
+        .args(["--numeric-owner", "--restrict", "--force-local", "--xattrs", "--acls", "--sparse", "-cJf"])
         .arg(&file)
-        .args(["rootfs", "metadata.yaml"])
+        // First what every reader wants to know first.
+        .arg("metadata.yaml")
         .args(directory.join("templates").is_dir().then_some("templates"))
+        .arg("rootfs")
         .status()
         .context("cannot run tar")?;
     ensure!(status.success(), "tar cannot pack {} ({status})", directory.display());
