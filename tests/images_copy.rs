@@ -1,4 +1,4 @@
-//! Copies of images between servers: by the target itself, or through the client.
+//! Copies of images between servers: by the target, by the source, or through the client.
 
 use testkit::{Authority, Lab, Product, StreamsTree, TestDaemon, daemon, or_skip};
 
@@ -73,6 +73,85 @@ fn by_the_target() {
     assert!(aliases(&lab, "host2:").contains(&format!("new,{}", &print[..12])));
     let said = lab.lxc_fails(&["image", "copy", "host1:other", "host2:", "--auto-update", "--mode", "relay"]);
     assert!(said.contains("--mode pull"), "{said}");
+}
+
+#[test]
+fn by_the_source() {
+    let lab = or_skip!(Lab::start(2));
+    lab.make_friends();
+    let print = fingerprint(&lab, "busybox");
+    lab.lxc_ok(&["image", "set-property", "busybox", "label", "a & b"]);
+    let copy = ["image", "copy", "busybox", "host1:", "--mode", "push"];
+    let said = lab.lxc_ok(&[&copy[..], &["--copy-aliases", "--alias", "bb", "--public"]].concat());
+    assert_eq!(said, "Image copied successfully!\n");
+    assert_eq!(fingerprint(&lab, "host1:bb"), print);
+    assert_eq!(lab.lxc_ok(&["image", "get-property", "host1:busybox", "label"]), "a & b\n");
+    assert!(lab.lxc_ok(&["image", "show", "host1:bb"]).contains("public: true"));
+    lab.lxc_ok(&["launch", "host1:bb", "host1:c1"]);
+    assert!(lab.lxc_fails(&copy).contains("same fingerprint already exists"));
+    let said = lab.lxc_fails(&[&copy[..], &["--auto-update"]].concat());
+    assert!(said.contains("--mode pull"), "{said}");
+
+    // In two parts, to a server that is reached by its socket.
+    lab.lxc_ok(&["image", "delete", "busybox"]);
+    let split = split(&lab);
+    lab.lxc_ok(&["image", "import", &split[0], &split[1], "host1:", "--alias", "split"]);
+    lab.lxc_ok(&["image", "copy", "host1:split", "local:", "--mode", "push", "--alias", "parts"]);
+    assert_eq!(fingerprint(&lab, "parts"), fingerprint(&lab, "host1:split"));
+    assert!(lab.lxc_ok(&["image", "show", "parts"]).contains("public: false"));
+    lab.lxc_ok(&["init", "parts", "c2"]);
+}
+
+#[test]
+fn a_secret_opens_a_server_to_one_image_once() {
+    let d = daemon!(TestDaemon::builder());
+    d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1:8443"]);
+    let info = d.lxc_ok(&["image", "info", "busybox"]);
+    let print = info.lines().find_map(|line| line.strip_prefix("Fingerprint: ")).unwrap().to_owned();
+    let file = d.scratch().join("image.tar.gz");
+    d.lxc_ok(&["image", "export", "busybox", file.to_str().unwrap().trim_end_matches(".tar.gz")]);
+    let expect = serde_json::json!({"properties": {"os": "mine"}, "aliases": [{"name": "sent"}],
+        "source": {"type": "image", "mode": "push", "fingerprint": print}});
+    let there = d.api().send("POST", "/1.0/images", &expect);
+    assert_eq!(there.status, 409, "it is here already");
+    d.lxc_ok(&["image", "delete", "busybox"]);
+    let secret = |print: &str| {
+        let mut expect = expect.clone();
+        expect["source"]["fingerprint"] = print.into();
+        let token = d.api().send("POST", "/1.0/images", &expect).metadata();
+        assert_eq!(token["class"], "token", "{token}");
+        token["metadata"]["secret"].as_str().unwrap().to_owned()
+    };
+    // A guest: it has no certificate at all.
+    let upload = |secret: &str, print: &str| {
+        let mut curl = d.inside("curl");
+        curl.args(["-s", "-k", "--max-time", "300", "-X", "POST", "https://127.0.0.1:8443/1.0/images"]);
+        curl.args(["-H", "Content-Type: application/octet-stream", "-H", "X-LXD-public: 1"]);
+        curl.args(["-H", &format!("X-LXD-secret: {secret}"), "-H", &format!("X-LXD-fingerprint: {print}")]);
+        let text = testkit::run(curl.arg("--data-binary").arg(format!("@{}", file.display()))).text();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    };
+    let other = "b".repeat(64);
+    assert_eq!(upload("", &print)["error_code"], 403);
+    assert_eq!(upload(&"0".repeat(64), &print)["error_code"], 403);
+    assert_eq!(upload(&secret(&other), &print)["error_code"], 403, "the secret of another image");
+    let failed = upload(&secret(&other), &other);
+    assert!(failed["metadata"]["err"].as_str().unwrap().contains("Fingerprint"), "{failed}");
+    assert!(!d.lxc_ok(&["image", "list", "--format", "csv"]).contains(&print[..12]));
+    let good = secret(&print);
+    let sent = upload(&good, &print);
+    assert_eq!(
+        (&sent["metadata"]["status"], &sent["metadata"]["err"]),
+        (&"Success".into(), &"".into()),
+        "{sent}"
+    );
+    let image = d.api().get(&format!("/1.0/images/{print}")).metadata();
+    // What was settled counts, not what the guest says.
+    assert_eq!((&image["public"], &image["properties"]["os"]), (&false.into(), &"mine".into()), "{image}");
+    assert_eq!(image["aliases"][0]["name"], "sent");
+    d.lxc_ok(&["image", "delete", "sent"]);
+    assert_eq!(upload(&good, &print)["error_code"], 403, "it was used");
+    assert!(!d.log().contains(&good), "the secret is in the log");
 }
 
 /// Our client beside the daemon, where well-known names lead to the test's servers.

@@ -57,6 +57,7 @@ pub const EXTENSIONS: &[&str] = &[
     "container_exec_user_group_cwd",
     "api_filtering",
     "instances",
+    "images_push_relay",
     "instance_get_full",
     "metadata_configuration",
     "certificate_update",

@@ -11,6 +11,8 @@ pub const HEADER_FILENAME: &str = "x-lxd-filename";
 pub const HEADER_PUBLIC: &str = "x-lxd-public";
 /// Properties, encoded as a URL query.
 pub const HEADER_PROPERTIES: &str = "x-lxd-properties";
+/// The secret that opens a server to one image of another server.
+pub const HEADER_SECRET: &str = "x-lxd-secret";
 
 /// An image as `GET` shows it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -105,6 +107,22 @@ pub struct ImagesPost {
     pub aliases: Vec<ImageAlias>,
     #[serde(deserialize_with = "null_default")]
     pub source: crate::instances::Source,
+}
+
+/// `POST /images/<fp>/export`: send the image to another server.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageExportPost {
+    /// URL of the other server.
+    pub target: String,
+    /// The secret that opens it to this image.
+    pub secret: String,
+    /// Its certificate in PEM; empty where the authorities of the sending system vouch for it.
+    #[serde(deserialize_with = "null_default")]
+    pub certificate: String,
+    /// Names of the image there. The server that gave the secret knows them.
+    #[serde(deserialize_with = "null_default")]
+    pub aliases: Vec<ImageAlias>,
 }
 
 /// An alias with what it points at.

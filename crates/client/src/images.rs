@@ -1,7 +1,7 @@
 //! Images and their aliases.
 
 use crate::{Body, Client, Error, Pending, Tagged, encode_segment, query::header_value, upload};
-use api::images::{self, AliasEntry, Image, ImagePut, ImagesPost};
+use api::images::{self, AliasEntry, Image, ImageExportPost, ImagePut, ImagesPost};
 use api::{Config, instances};
 use http::{HeaderMap, HeaderValue, Method};
 use std::path::PathBuf;
@@ -106,6 +106,27 @@ impl Client {
     /// As for every request.
     pub async fn create_image(&self, request: &ImagesPost) -> Result<Pending, Error> {
         self.begin(Method::POST, "/1.0/images", request, None).await
+    }
+
+    /// Opens the daemon to one image that another server will send: a token whose secret it is.
+    ///
+    /// # Errors
+    /// 409 the image is there already.
+    pub async fn expect_image(&self, request: &ImagesPost) -> Result<(Pending, String), Error> {
+        let pending = self.create_image(request).await?;
+        let secret = pending.operation.metadata.as_ref().and_then(|all| all.get("secret")?.as_str());
+        let secret = secret.map(str::to_owned);
+        secret
+            .map(|secret| (pending, secret))
+            .ok_or(Error::Unexpected { path: "/1.0/images".to_owned(), expected: "a secret" })
+    }
+
+    /// Lets the daemon send an image to another server, which expects it.
+    ///
+    /// # Errors
+    /// 404 unknown.
+    pub async fn push_image(&self, fingerprint: &str, to: &ImageExportPost) -> Result<Pending, Error> {
+        self.begin(Method::POST, &format!("{}/export", at(fingerprint)), to, None).await
     }
 
     /// Lets the daemon fetch an image from an https server that names it in its headers.

@@ -15,6 +15,7 @@
 //! | [`dial`] | a byte stream to a URL |
 //! | [`multipart`] | forms, in pieces |
 //! | [`get`] | one `GET`, its redirects followed, its body read piece by piece |
+//! | [`post`] | one `POST`, its body sent piece by piece |
 //!
 //! Servers and clients of ours know each other by the bytes of a certificate, not by an authority; so
 //! nothing but the key's signature in the handshake is checked, and the rest is comparison. One
@@ -31,6 +32,7 @@ pub mod dial;
 pub mod get;
 pub mod identity;
 pub mod multipart;
+pub mod post;
 pub mod proxy;
 pub mod server;
 pub mod trust;

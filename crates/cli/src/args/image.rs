@@ -106,7 +106,7 @@ pub(crate) enum ImageCommand {
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc image copy ubuntu:14.04 local:\n  lxc image copy ubuntu:12.04 local: --alias old-ubuntu\n  lxc image copy ubuntu:15.10 local: --copy-aliases --auto-update\n  lxc image copy lab:debian/12 farm: --mode relay"
+    after_help = "Examples:\n  lxc image copy ubuntu:14.04 local:\n  lxc image copy ubuntu:12.04 local: --alias old-ubuntu\n  lxc image copy ubuntu:15.10 local: --copy-aliases --auto-update\n  lxc image copy lab:debian/12 farm: --mode push\n  lxc image copy lab:debian/12 farm: --mode relay"
 )]
 pub(crate) struct ImageCopyArgs {
     /// The image
@@ -127,7 +127,7 @@ pub(crate) struct ImageCopyArgs {
     /// Everybody may read the copy
     #[arg(long)]
     pub(crate) public: bool,
-    /// Who carries it: pull (the target fetches it) or relay (through this client)
+    /// Who carries it: pull (the target fetches it), push (the source sends it) or relay (through this client)
     #[arg(long, value_enum, default_value = "pull")]
     pub(crate) mode: ImageMode,
 }
@@ -137,8 +137,9 @@ pub(crate) struct ImageCopyArgs {
 pub(crate) enum ImageMode {
     /// The target fetches it from the source
     Pull,
-    /// It passes through this client, in one stream that the client pushes
-    #[value(alias = "push")]
+    /// The source sends it to the target
+    Push,
+    /// It passes through this client, in one stream
     Relay,
 }
 

@@ -7,6 +7,9 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use instance::images::{Images, Scope};
 
+/// What operations are called that hold the secret of a private image.
+pub(crate) const DOWNLOAD: &str = "Image download token";
+
 /// Who looks at images.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Audience(pub(crate) Scope);
@@ -46,7 +49,10 @@ impl Audience {
         let hidden = images.get_in(fingerprint, Scope::All);
         if let Ok(image) = hidden {
             let about = resources(&image.fingerprint);
-            if operations.redeem(secret, |operation| operation.resources == about).is_some() {
+            let opens = |operation: &api::operations::Operation| {
+                operation.description == DOWNLOAD && operation.resources == about
+            };
+            if operations.redeem(secret, opens).is_some() {
                 return Ok(image);
             }
         }

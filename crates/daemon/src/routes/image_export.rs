@@ -19,20 +19,7 @@ pub(crate) async fn get(
     request: HeaderMap,
 ) -> Answer {
     let fingerprint = audience.image(&images, &operations, &fingerprint, &secret)?.fingerprint;
-    let Export { metadata, rootfs } = images.export(&fingerprint).await?;
-    let (content_type, disposition, segments) = match rootfs {
-        None => {
-            let disposition = format!("inline;filename={}", metadata.name);
-            ("application/octet-stream".to_owned(), Some(disposition), vec![content(metadata)])
-        }
-        Some(rootfs) => {
-            // The same each time, so that a download can be gone on with. No image can contain
-            // what is computed from all of it.
-            let boundary = fingerprint.get(..48).unwrap_or(&fingerprint);
-            let content_type = format!("multipart/form-data; boundary={boundary}");
-            (content_type, None, form(boundary, metadata, rootfs))
-        }
-    };
+    let Whole { content_type, filename, segments } = whole(images.export(&fingerprint).await?, &fingerprint);
     let size = segments.iter().map(Segment::length).sum();
     let tag = format!("\"{fingerprint}\"");
     let range = wanted(&request, &tag, size)?;
@@ -48,14 +35,41 @@ pub(crate) async fn get(
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::ETAG, value(&tag)?);
-    if let Some(disposition) = disposition {
-        headers.insert(header::CONTENT_DISPOSITION, value(&disposition)?);
+    if let Some(name) = filename {
+        headers.insert(header::CONTENT_DISPOSITION, value(&format!("inline;filename={name}"))?);
     }
     if let Some(range) = range {
         headers.insert(header::CONTENT_RANGE, value(&range.content_range(size))?);
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(response)
+}
+
+/// An image as one body.
+pub(crate) struct Whole {
+    pub(crate) content_type: String,
+    /// What its file is called; a form names its files itself.
+    pub(crate) filename: Option<String>,
+    pub(crate) segments: Vec<Segment>,
+}
+
+/// One file as it is, or a form of two.
+pub(crate) fn whole(Export { metadata, rootfs }: Export, fingerprint: &str) -> Whole {
+    let Some(rootfs) = rootfs else {
+        return Whole {
+            content_type: "application/octet-stream".to_owned(),
+            filename: Some(metadata.name.clone()),
+            segments: vec![content(metadata)],
+        };
+    };
+    // The same each time, so that a download can be gone on with. No image can contain what is computed
+    // from all of it.
+    let boundary = fingerprint.get(..48).unwrap_or(fingerprint);
+    Whole {
+        content_type: format!("multipart/form-data; boundary={boundary}"),
+        filename: None,
+        segments: form(boundary, metadata, rootfs),
+    }
 }
 
 /// The part that is asked for; all of it when the client has the beginning of something else.

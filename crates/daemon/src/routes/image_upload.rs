@@ -1,5 +1,7 @@
 //! `POST /1.0/images`: an image comes in, whole or in two parts, or JSON says where it is to come from.
 
+use super::audience::Audience;
+use super::image_door;
 use super::image_publish::publish;
 use crate::operations::{Operations, Reporter, Task};
 use crate::wire::{Answer, Refusal, accepted, parse};
@@ -9,7 +11,7 @@ use axum::extract::{Query, State};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Uri, header};
 use http_body_util::BodyExt as _;
-use instance::images::{Description, Images, Part, Upload};
+use instance::images::{Description, Images, Part, Scope, Upload};
 use instance::instances::Instances;
 use instance::settings::Settings;
 use transport::multipart::{Multipart, MultipartError, PartEvent, boundary};
@@ -30,13 +32,33 @@ pub(crate) async fn post(
     State(instances): State<Instances>,
     State(settings): State<Settings>,
     State(operations): State<Operations>,
+    Audience(scope): Audience,
     headers: HeaderMap,
     mut body: Body,
 ) -> Answer {
     let mut description = description(&headers)?;
+    // Before anything of the body is kept.
+    let passed = match image_door::pass(&operations, &headers) {
+        Ok(None) if scope != Scope::All => Err(Refusal::forbidden()),
+        passed => passed,
+    };
+    let passed = match passed {
+        Ok(passed) => passed,
+        Err(refusal) => {
+            read_on(&mut body).await;
+            return Err(refusal);
+        }
+    };
+    let from_server = passed.is_some();
+    if let Some(settled) = passed {
+        description = Description { filename: description.filename, ..settled };
+    }
     let received = receive(&images, &headers, &mut description, &mut body).await;
     let upload = match received {
         Ok(Received::Image(upload)) => upload,
+        Ok(Received::Wish(_)) if from_server => {
+            return Err(Refusal::bad_request("A secret is for an image, and the request brings none"));
+        }
         Ok(Received::Wish(post)) => return grant(&images, &instances, &settings, &operations, *post),
         Err(refusal) => {
             read_on(&mut body).await;
@@ -45,7 +67,12 @@ pub(crate) async fn post(
     };
     let work = images.import(upload, description);
     let task = Task { description: "Downloading image", resources: None, may_cancel: true };
-    accepted(&operations.run(task, work))
+    let operation = operations.run(task, work);
+    if from_server {
+        // A stranger cannot ask about the operation later.
+        operation.wait().await;
+    }
+    accepted(&operation)
 }
 
 /// What a request has brought.
@@ -65,6 +92,8 @@ fn grant(
     post: ImagesPost,
 ) -> Answer {
     match post.source.kind.as_str() {
+        // Some clients do not say that it is an image.
+        "image" | "" if post.source.mode == "push" => image_door::open(images, operations, &post),
         "container" | "instance" | "snapshot" => publish(instances, settings, operations, post),
         "image" | "url" => {
             let reporter = Reporter::default();

@@ -1,6 +1,6 @@
 //! `/1.0/images`: list, look at, change and delete images.
 
-use super::audience::{Audience, SecretParam};
+use super::audience::{Audience, DOWNLOAD, SecretParam};
 use super::lists::{ListParams, answer, keep};
 use crate::operations::{Operations, Reporter, Task, image};
 use crate::wire::{
@@ -51,7 +51,7 @@ pub(crate) async fn secret(
     Path(fingerprint): Path<String>,
 ) -> Answer {
     let about = image(&images.get(&fingerprint)?.fingerprint);
-    let issued = operations.issue("Image download token", about, serde_json::Map::new());
+    let issued = operations.issue(DOWNLOAD, about, serde_json::Map::new());
     accepted(&*issued.map_err(Refusal::unexpected)?)
 }
 

@@ -3,9 +3,9 @@
 //! What guests may ask is a table of its own: everything else asks for [`Permission::Manage`].
 
 use super::{
-    aliases, backups, certificates, console, events, exec, files, image_export, image_metadata, image_upload,
-    images, instances, internal, logs, metadata, networks, operations, pools, profiles, server, snapshots,
-    state,
+    aliases, backups, certificates, console, events, exec, files, image_export, image_metadata, image_push,
+    image_upload, images, instances, internal, logs, metadata, networks, operations, pools, profiles, server,
+    snapshots, state,
 };
 use crate::app::App;
 use crate::listen::{Caller, Permission};
@@ -46,7 +46,8 @@ fn guest() -> Router<App> {
         .route("/1.0/certificates", post(certificates::create))
         // The secret is the permission.
         .route("/1.0/operations/{id}/websocket", get(operations::websocket))
-        .route("/1.0/images", get(images::list))
+        // An image of another server comes with a secret.
+        .route("/1.0/images", get(images::list).post(image_upload::post))
         .route("/1.0/images/{fingerprint}", get(images::get))
         .route("/1.0/images/{fingerprint}/export", get(image_export::get))
         .route("/1.0/images/aliases", get(aliases::list))
@@ -122,8 +123,8 @@ fn instance_routes(prefix: &str) -> Router<App> {
 /// What only managers may do with images; looking at them is for guests too.
 fn image_routes() -> Router<App> {
     Router::new()
-        .route("/1.0/images", post(image_upload::post))
         .route("/1.0/images/{fingerprint}", put(images::put).patch(images::patch).delete(images::delete))
+        .route("/1.0/images/{fingerprint}/export", post(image_push::begin))
         .route("/1.0/images/{fingerprint}/secret", post(images::secret))
         .route("/1.0/images/{fingerprint}/refresh", post(images::refresh))
         .route("/1.0/images/aliases", post(aliases::create))

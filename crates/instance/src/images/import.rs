@@ -76,6 +76,19 @@ impl Images {
         self.free_aliases(wanted).map(drop)
     }
 
+    /// Refuses an image that another server is to send when that cannot work out: its fingerprint is none
+    /// or here already, or an alias is none or taken.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn check_coming(&self, fingerprint: &str, aliases: &[ImageAlias]) -> Result<(), Error> {
+        let fingerprint = Fingerprint::parse(fingerprint)?;
+        if self.images.get(fingerprint.as_str()).is_some() {
+            return Err(Error::ImageExists(fingerprint.to_string()));
+        }
+        self.check_aliases(aliases)
+    }
+
     async fn keep_received(
         &self,
         received: Received,

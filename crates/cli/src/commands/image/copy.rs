@@ -5,7 +5,8 @@ use crate::commands::image_source::{self, From};
 use crate::output::{self, progress::Progress};
 use crate::session::Session;
 use anyhow::{Context as _, ensure};
-use api::images::{AliasEntry, Image, ImagesPost};
+use api::images::{AliasEntry, Image, ImageExportPost, ImagesPost};
+use api::instances::Source;
 use api::operations::Operation;
 use client::{Client, ImageServer, ImageUpload, RelayedImage};
 use std::fs::File;
@@ -21,6 +22,10 @@ pub(crate) async fn run(session: &Session, args: &ImageCopyArgs) -> anyhow::Resu
         !session.same_server(&source.remote, &target.remote),
         "The source and target servers must be different"
     );
+    ensure!(
+        !args.auto_update || args.mode == ImageMode::Pull,
+        "Only an image that the target fetches itself (--mode pull) can be kept up to date"
+    );
     let client = session.client(&target.remote)?;
     let image = super::found(session, &args.image).await?;
     let ended = match args.mode {
@@ -34,11 +39,17 @@ pub(crate) async fn run(session: &Session, args: &ImageCopyArgs) -> anyhow::Resu
             }
             From::Here(wanted) => Ok(pull(session, args, &client, wanted).await?),
         },
-        ImageMode::Relay => {
+        ImageMode::Push => {
+            let is_daemon = session.image_server(&source.remote)?.is_none();
             ensure!(
-                !args.auto_update,
-                "Only an image that the target fetches itself (--mode pull) can be kept up to date"
+                is_daemon,
+                "{} is an image server, which sends nothing by itself: use --mode pull or relay",
+                source.remote
             );
+            push(session, &client, &session.client(&source.remote)?, RelayedImage::of(&image, args.public))
+                .await
+        }
+        ImageMode::Relay => {
             relay(session, &client, &source.remote, RelayedImage::of(&image, args.public)).await
         }
     };
@@ -62,6 +73,34 @@ async fn pull(
     let request =
         ImagesPost { public: args.public, auto_update: args.auto_update, source, ..ImagesPost::default() };
     crate::commands::wait(session, &client.create_image(&request).await?, WHAT).await
+}
+
+/// Lets the source send it, to one address of the target after the other until one works.
+async fn push(
+    session: &Session,
+    client: &Client,
+    from: &Client,
+    image: RelayedImage,
+) -> anyhow::Result<Operation> {
+    let RelayedImage { fingerprint, properties, public } = image;
+    let (kind, mode) = ("image".to_owned(), "push".to_owned());
+    let source = Source { kind, mode, fingerprint: fingerprint.clone(), ..Source::default() };
+    let expected = ImagesPost { public, properties, source, ..ImagesPost::default() };
+    let place = client.origin().await?;
+    let attempt = async |address: &str| {
+        let (token, secret) = client.expect_image(&expected).await?;
+        let (target, certificate) = (address.to_owned(), place.certificate.clone());
+        let to = ImageExportPost { target, secret, certificate, ..ImageExportPost::default() };
+        let sent =
+            async { crate::commands::wait(session, &from.push_image(&fingerprint, &to).await?, WHAT).await };
+        let sent = sent.await;
+        if sent.is_err() {
+            // Nobody will come with it. It may have been used, or end by itself later.
+            let _ = token.cancel().await;
+        }
+        sent
+    };
+    Ok(place.try_each(attempt).await?)
 }
 
 async fn relay(
