@@ -580,3 +580,12 @@ fn image_servers_are_looked_at_and_launched_from() {
     // What it said last.
     assert!(ok("image list ubuntu:").contains(&print[..12]));
 }
+
+#[test]
+fn servers_that_are_added_at_the_same_moment_are_all_there() {
+    let d = daemon!(uninitialised());
+    let added = |n| d.lxc_ok(&["remote", "add", &format!("host{n}"), &format!("unix:///nowhere/{n}")]);
+    std::thread::scope(|scope| (0..10).for_each(|n| drop(scope.spawn(move || added(n)))));
+    let listed = d.lxc_ok(&["remote", "list", "--format", "csv"]);
+    assert!((0..10).all(|n| listed.contains(&format!("host{n},"))), "{listed}");
+}

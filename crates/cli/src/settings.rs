@@ -34,6 +34,14 @@ pub(crate) enum SettingsError {
         /// Why.
         source: io::Error,
     },
+    /// Other commands cannot be kept from changing it.
+    #[error("cannot lock {path}", path = path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// No directory to put it in.
     #[error("cannot tell where settings belong: set HOME or LXD_CONF")]
     NoHome,
@@ -89,6 +97,8 @@ aliases: {}
 #[derive(Debug)]
 pub(crate) struct Settings {
     path: Option<PathBuf>,
+    /// Held from reading until the end by who changes them.
+    _lock: Option<std::fs::File>,
     existed: bool,
     pub(crate) default_remote: String,
     pub(crate) remotes: BTreeMap<String, Remote>,
@@ -102,6 +112,27 @@ impl Settings {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let directory = set("LXD_CONF").or_else(|| Some(set("HOME")?.join(".config/lxc")));
         Self::read(directory.map(|directory| directory.join("config.yml")))
+    }
+
+    /// Reads them to change them: nobody else does until these are dropped. Waits for who does now.
+    ///
+    /// # Errors
+    /// As [`Settings::load`]; the lock file cannot be had.
+    pub(crate) fn load_to_change() -> Result<Self, SettingsError> {
+        Self::load()?.locked()
+    }
+
+    /// The same ones as they are when nobody else changes them.
+    fn locked(self) -> Result<Self, SettingsError> {
+        let directory = self.directory()?;
+        let path = directory.join("config.lock");
+        // Not the file itself, which is another one after each change.
+        let locked = std::fs::create_dir_all(directory).and_then(|()| {
+            let file = std::fs::File::options().create(true).append(true).open(&path)?;
+            file.lock().map(|()| file)
+        });
+        let lock = locked.map_err(|source| SettingsError::Lock { path, source })?;
+        Ok(Self { _lock: Some(lock), ..Self::read(self.path)? })
     }
 
     fn read(path: Option<PathBuf>) -> Result<Self, SettingsError> {
@@ -126,6 +157,7 @@ impl Settings {
         let named = Some(file.default_remote).filter(|name| remotes.contains_key(name));
         Ok(Self {
             path,
+            _lock: None,
             existed,
             default_remote: named.unwrap_or_else(|| "local".to_owned()),
             remotes,
@@ -161,9 +193,14 @@ impl Settings {
     /// On a machine with a daemon, tells a newcomer once how to begin.
     pub(crate) fn greet(&self) {
         let data = std::env::var_os("LXD_DIR").map_or_else(|| PathBuf::from("/var/lib/lxd"), PathBuf::from);
-        // A home that cannot be written is no reason to say it every time.
-        if self.existed || !data.exists() || self.save().is_err() {
+        if self.existed || !data.exists() {
             return;
+        }
+        // A home that cannot be written is no reason to say it every time. Another command may have been
+        // faster.
+        match Self::load_to_change() {
+            Ok(fresh) if !fresh.existed && fresh.save().is_ok() => {}
+            _ => return,
         }
         eprintln!("If this is your first time running LXD on this machine, you should also run: lxd init");
         eprintln!("To start your first container, try: lxc launch debian/12");
@@ -234,6 +271,24 @@ mod tests {
         std::fs::write(&path, format!("# mine\n{UNTOUCHED}")).unwrap();
         let parsed = Settings::read(Some(path)).unwrap();
         assert_eq!((parsed.remotes, parsed.default_remote), (fresh.remotes, fresh.default_remote));
+    }
+
+    #[test]
+    fn changes_at_the_same_moment_are_all_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yml");
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let path = path.clone();
+                scope.spawn(move || {
+                    let mut settings = Settings::read(Some(path)).unwrap().locked().unwrap();
+                    std::thread::yield_now();
+                    settings.aliases.insert(format!("a{n}"), "list".into());
+                    settings.save().unwrap();
+                });
+            }
+        });
+        assert_eq!(Settings::read(Some(path)).unwrap().aliases.len(), 8);
     }
 
     #[test]

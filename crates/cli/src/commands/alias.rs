@@ -1,7 +1,7 @@
 //! `lxc alias`.
 
 use crate::aliases;
-use crate::args::AliasCommand;
+use crate::args::{AliasCommand, Format};
 use crate::output::listing;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -9,16 +9,12 @@ use anyhow::{Context as _, ensure};
 
 pub(crate) fn run(session: &Session, command: AliasCommand) -> anyhow::Result<()> {
     // A session's settings never change under it; what is changed here is for the next command.
-    let mut settings = Settings::load()?;
+    if let AliasCommand::List { format } = command {
+        return list(session, format.format);
+    }
+    let mut settings = Settings::load_to_change()?;
     match command {
-        AliasCommand::List { format } => {
-            let defined = &session.settings.aliases;
-            let built_in = aliases::BUILT_IN.iter().filter(|(alias, _)| !defined.contains_key(*alias));
-            let rows = defined.iter().map(|(alias, target)| vec![alias.clone(), target.clone()]);
-            let rows =
-                rows.chain(built_in.map(|(alias, target)| vec![(*alias).to_owned(), (*target).to_owned()]));
-            return listing::show(format.format, &["ALIAS", "TARGET"], rows.collect(), defined);
-        }
+        AliasCommand::List { .. } => {}
         AliasCommand::Add { alias, target } => {
             ensure!(!settings.aliases.contains_key(&alias), "Alias {alias} already exists");
             settings.aliases.insert(alias, target);
@@ -34,4 +30,12 @@ pub(crate) fn run(session: &Session, command: AliasCommand) -> anyhow::Result<()
         }
     }
     Ok(settings.save()?)
+}
+
+fn list(session: &Session, format: Format) -> anyhow::Result<()> {
+    let defined = &session.settings.aliases;
+    let built_in = aliases::BUILT_IN.iter().filter(|(alias, _)| !defined.contains_key(*alias));
+    let rows = defined.iter().map(|(alias, target)| vec![alias.clone(), target.clone()]);
+    let rows = rows.chain(built_in.map(|(alias, target)| vec![(*alias).to_owned(), (*target).to_owned()]));
+    listing::show(format, &["ALIAS", "TARGET"], rows.collect(), defined)
 }

@@ -10,7 +10,15 @@ use anyhow::{Context as _, bail, ensure};
 use api::server::Server;
 use client::{Certificate, Client, DialError, Error, JoinToken, Keys, shown_certificate};
 
-pub(crate) async fn run(settings: &mut Settings, args: RemoteAddArgs) -> anyhow::Result<()> {
+/// A server that is to have a name.
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) remote: Remote,
+    /// Its own, when nobody vouches for it.
+    pub(crate) certificate: Option<Certificate>,
+}
+
+pub(crate) async fn run(settings: &Settings, args: RemoteAddArgs) -> anyhow::Result<Found> {
     let (name, address) = match args.args.as_slice() {
         [address] => (None, address.as_str()),
         [name, address] => (Some(name.clone()), address.as_str()),
@@ -23,8 +31,8 @@ pub(crate) async fn run(settings: &mut Settings, args: RemoteAddArgs) -> anyhow:
         let Place { url, name: default } = address::read_streams(address)?;
         let name = chosen(settings, name, default, &url)?;
         let protocol = "simplestreams".to_owned();
-        settings.remotes.insert(name, Remote { addr: url, protocol, public: true, ..Remote::default() });
-        return Ok(());
+        let remote = Remote { addr: url, protocol, public: true, ..Remote::default() };
+        return Ok(Found { name, remote, certificate: None });
     }
     if let Some(token) = JoinToken::parse(address) {
         return by_token(settings, name, &token, address).await;
@@ -32,8 +40,8 @@ pub(crate) async fn run(settings: &mut Settings, args: RemoteAddArgs) -> anyhow:
     let Place { url, name: default } = address::read(address)?;
     let name = chosen(settings, name, default, &url)?;
     if url.starts_with("unix:") {
-        settings.remotes.insert(name, Remote { addr: url, ..Remote::default() });
-        return Ok(());
+        let remote = Remote { addr: url, ..Remote::default() };
+        return Ok(Found { name, remote, certificate: None });
     }
     let keys = settings.keys()?;
     let stranger = meet(&keys, &url, &args).await?;
@@ -45,7 +53,7 @@ pub(crate) async fn run(settings: &mut Settings, args: RemoteAddArgs) -> anyhow:
         };
         join(&stranger.client, &name, &word).await?;
     }
-    keep(settings, &keys, name, &stranger, Remote { addr: url, public, ..Remote::default() })
+    found(name, stranger, Remote { addr: url, public, ..Remote::default() })
 }
 
 /// The name that was given, or the one that the address suggests.
@@ -136,11 +144,11 @@ async fn join(client: &Client, name: &str, word: &str) -> anyhow::Result<()> {
 
 /// Joins the server that gave out a token, at the first of its addresses where it answers.
 async fn by_token(
-    settings: &mut Settings,
+    settings: &Settings,
     name: Option<String>,
     token: &JoinToken,
     text: &str,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Found> {
     let keys = settings.keys()?;
     let mut reasons = Vec::new();
     for address in &token.addresses {
@@ -163,7 +171,7 @@ async fn by_token(
             join(&client, &name, text).await?;
         }
         let met = Met { client, known: Some(shown), server };
-        return keep(settings, &keys, name, &met, Remote { addr: url, ..Remote::default() });
+        return found(name, met, Remote { addr: url, ..Remote::default() });
     }
     let why = if reasons.is_empty() { "it names no address".to_owned() } else { reasons.join("; ") };
     bail!(
@@ -171,7 +179,7 @@ async fn by_token(
     )
 }
 
-fn keep(settings: &mut Settings, keys: &Keys, name: String, met: &Met, remote: Remote) -> anyhow::Result<()> {
+fn found(name: String, met: Met, remote: Remote) -> anyhow::Result<Found> {
     let auth_type = if remote.public { "" } else { "tls" };
     let remote = Remote { protocol: "lxd".to_owned(), auth_type: auth_type.to_owned(), ..remote };
     let methods = &met.server.auth_methods;
@@ -180,11 +188,5 @@ fn keep(settings: &mut Settings, keys: &Keys, name: String, met: &Met, remote: R
         "{name} does not know clients by their certificates, only by: {}",
         methods.join(", ")
     );
-    match &met.known {
-        Some(certificate) => keys.keep(&name, certificate)?,
-        // One of an earlier server of this name would be in the way.
-        None => keys.forget(&name)?,
-    }
-    settings.remotes.insert(name, remote);
-    Ok(())
+    Ok(Found { name, remote, certificate: met.known })
 }

@@ -8,14 +8,20 @@ use crate::args::RemoteCommand;
 use crate::output;
 use crate::session::{RemoteError, Session};
 use crate::settings::{Remote, Settings};
+use add::Found;
 use anyhow::{bail, ensure};
 
 pub(crate) async fn run(session: &Session, command: RemoteCommand) -> anyhow::Result<()> {
-    let mut settings = Settings::load()?;
-    match command {
+    let command = match command {
         RemoteCommand::GetDefault => return Ok(output::line(&session.settings.default_remote)?),
         RemoteCommand::List { format } => return list::run(session, format.format),
-        RemoteCommand::Add(args) => add::run(&mut settings, args).await?,
+        // Others can change the settings while a server or a person is waited for.
+        RemoteCommand::Add(args) => return add(add::run(&Settings::load()?, args).await?),
+        other => other,
+    };
+    let mut settings = Settings::load_to_change()?;
+    match command {
+        RemoteCommand::GetDefault | RemoteCommand::List { .. } | RemoteCommand::Add(_) => {}
         RemoteCommand::Remove { name } => {
             changeable(&settings, &name)?;
             ensure!(settings.default_remote != name, "Can't remove the default remote");
@@ -48,6 +54,19 @@ pub(crate) async fn run(session: &Session, command: RemoteCommand) -> anyhow::Re
             settings.remotes.insert(name, Remote { addr: place.url, ..remote });
         }
     }
+    Ok(settings.save()?)
+}
+
+fn add(found: Found) -> anyhow::Result<()> {
+    let mut settings = Settings::load_to_change()?;
+    let Found { name, remote, certificate } = found;
+    check_name(&settings, &name)?;
+    match certificate {
+        Some(certificate) => settings.keys()?.keep(&name, &certificate)?,
+        // One of an earlier server of this name would be in the way.
+        None => settings.keys()?.forget(&name)?,
+    }
+    settings.remotes.insert(name, remote);
     Ok(settings.save()?)
 }
 
