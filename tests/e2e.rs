@@ -40,6 +40,7 @@ mod nested;
 mod network;
 mod network_access;
 mod network_clients;
+mod network_removed;
 mod nics;
 mod oracle;
 mod profiles;

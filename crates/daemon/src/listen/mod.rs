@@ -4,6 +4,7 @@ mod activation;
 mod address;
 mod caller;
 mod crowd;
+mod leash;
 mod network;
 mod notify;
 mod pki;

@@ -4,6 +4,7 @@ use super::Tidy;
 use super::address::{Address, shown};
 use super::caller::{Caller, Peer};
 use super::crowd::{Crowd, Place};
+use super::leash::{Leash, leash};
 use super::pki::{Pki, Standing};
 use super::serve::{PAUSE, converse};
 use crate::routes::Gate;
@@ -15,6 +16,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
@@ -68,6 +70,8 @@ struct Inner {
     serving: OnceLock<(Gate, Tidy)>,
     crowd: Crowd,
     open: Mutex<Option<Open>>,
+    /// Tells that some client is trusted no more; another one for the next time.
+    removals: Mutex<CancellationToken>,
     /// Ends every connection that is open; another one for those that come later.
     connections: Mutex<CancellationToken>,
 }
@@ -103,6 +107,7 @@ impl Network {
             serving: OnceLock::new(),
             crowd: Crowd::default(),
             open: Mutex::default(),
+            removals: Mutex::default(),
             connections: Mutex::default(),
         }))
     }
@@ -258,10 +263,39 @@ impl Network {
         // Friends do not count.
         let place = Some(place).filter(|_| !self.trusts(&peer));
         tracing::debug!(%address, trusted = place.is_none(), "connection");
+        let (stream, leash) = leash(client.stream);
+        let was_trusted = Arc::new(AtomicBool::new(false));
+        tokio::spawn(self.clone().hold(leash, Arc::clone(&peer), Arc::clone(&was_trusted)));
         let network = self.clone();
-        let caller = move || Caller::Network { trusted: network.trusts(&peer), peer: Arc::clone(&peer) };
-        converse(client.stream, gate.clone(), tidy.clone(), caller, stop.cancelled_owned()).await;
+        let caller = move || {
+            let trusted = network.trusts(&peer);
+            was_trusted.fetch_or(trusted, Ordering::AcqRel);
+            Caller::Network { trusted, peer: Arc::clone(&peer) }
+        };
+        converse(stream, gate.clone(), tidy.clone(), caller, stop.cancelled_owned()).await;
         drop(place);
+    }
+
+    /// Some client may be trusted no more: those that were and are not are cut off now, whatever they do.
+    pub(crate) fn cut_off(&self) {
+        let mut removals = self.0.removals.lock().unwrap_or_else(PoisonError::into_inner);
+        removals.cancel();
+        *removals = CancellationToken::new();
+    }
+
+    /// Cuts a connection when its client was trusted and is no more.
+    async fn hold(self, leash: Leash, peer: Arc<Peer>, was_trusted: Arc<AtomicBool>) {
+        loop {
+            let removal = self.0.removals.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if was_trusted.load(Ordering::Acquire) && !self.trusts(&peer) {
+                tracing::info!(address = %peer.address, "a client is trusted no more: its connection is closed");
+                return leash.cut.cancel();
+            }
+            tokio::select! {
+                () = leash.gone.cancelled() => return,
+                () = removal.cancelled() => {}
+            }
+        }
     }
 
     fn trusts(&self, peer: &Peer) -> bool {

@@ -19,6 +19,9 @@ use transport::{Certificate, base64};
 /// What operations that hold a token are called.
 const TOKEN: &str = "Certificate add token";
 
+/// How long a client that removes its own certificate is still connected.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 fn url(fingerprint: &str) -> String {
     format!("/1.0/certificates/{fingerprint}")
 }
@@ -201,9 +204,25 @@ pub(crate) async fn patch(
 /// `DELETE` of one.
 pub(crate) async fn delete(
     State(certificates): State<Certificates>,
+    State(network): State<Network>,
+    Extension(caller): Extension<Caller>,
     Path(fingerprint): Path<String>,
 ) -> Answer {
-    certificates.remove(&fingerprint).await?;
+    let removed = certificates.get(&fingerprint)?.fingerprint;
+    certificates.remove(&removed).await?;
+    let own = |caller: &Caller| match caller {
+        Caller::Network { peer, .. } => peer.certificate.as_ref().is_some_and(|(own, _)| *own == removed),
+        Caller::Local { .. } => false,
+    };
+    if own(&caller) {
+        // Who removes itself is to get this answer.
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            network.cut_off();
+        });
+    } else {
+        network.cut_off();
+    }
     done()
 }
 

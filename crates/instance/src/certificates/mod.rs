@@ -136,7 +136,7 @@ impl Certificates {
         Ok(())
     }
 
-    /// Trusts one no more, from its next request on.
+    /// Trusts one no more, from its next request on. Who serves it cuts what is open.
     ///
     /// # Errors
     /// Not found.
