@@ -103,6 +103,27 @@ fn by_the_source() {
 }
 
 #[test]
+fn by_the_source_as_the_client_of_debian_asks_for_it() {
+    let program = std::path::Path::new("/usr/bin/lxc");
+    if !program.is_file() {
+        testkit::skip!("Debian's package lxd-client is not installed");
+    }
+    let lab = or_skip!(Lab::start(2));
+    lab.make_friends();
+    let conf = lab[0].scratch().join("their-conf");
+    let theirs = |arguments: &[&str]| {
+        let mut command = lab.command(program);
+        let command = command.env("LXD_CONF", &conf).args(arguments);
+        testkit::run(command.stdin(std::process::Stdio::null())).expect_success().text()
+    };
+    lab[1].lxc_ok(&["config", "set", "core.trust_password", "for-theirs"]);
+    let address = lab.address(1);
+    theirs(&["remote", "add", "host1", &address, "--accept-certificate", "--password", "for-theirs"]);
+    theirs(&["image", "copy", "busybox", "host1:", "--mode", "push", "--alias", "theirs"]);
+    assert_eq!(fingerprint(&lab, "host1:theirs"), fingerprint(&lab, "busybox"));
+}
+
+#[test]
 fn a_secret_opens_a_server_to_one_image_once() {
     let d = daemon!(TestDaemon::builder());
     d.lxc_ok(&["config", "set", "core.https_address", "127.0.0.1:8443"]);
