@@ -39,8 +39,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let sql = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     sql.busy_timeout(BUSY)?;
     sql.set_prepared_statement_cache_capacity(64);
-    // Below zero: KiB. The default would be 2 MiB for each connection.
-    sql.pragma_update(None, "cache_size", -1024)?;
+    // Below zero: KiB. The default would be 2 MiB for each connection; the kernel keeps the file anyway.
+    sql.pragma_update(None, "cache_size", -256)?;
     sql.pragma_update(None, "foreign_keys", true)?;
     sql.pragma_update(None, "temp_store", "MEMORY")?;
     // Text in the schema is not to be trusted with functions that have side effects.

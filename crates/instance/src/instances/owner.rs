@@ -106,7 +106,8 @@ pub(super) struct Owner {
     /// It has been removed: there is nothing to own any more.
     pub(super) gone: bool,
     entry: Arc<Entry>,
-    requests: mpsc::Receiver<Request>,
+    /// In boxes: a queue keeps room for dozens, and most containers are asked nothing.
+    requests: mpsc::Receiver<Box<Request>>,
 }
 
 impl Owner {
@@ -175,7 +176,7 @@ impl Owner {
     async fn run(mut self) {
         while let Some(request) = self.requests.recv().await {
             // In a box, so that a container nobody asks anything of costs only the wait.
-            Box::pin(self.serve(request)).await;
+            Box::pin(self.serve(*request)).await;
             if self.gone {
                 return;
             }

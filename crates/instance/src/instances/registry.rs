@@ -29,11 +29,11 @@ pub(crate) struct Entry {
     /// Those inside who listen to what changes.
     pub(crate) guests: Listeners,
     /// The task that does everything to it.
-    owner: mpsc::Sender<Request>,
+    owner: mpsc::Sender<Box<Request>>,
 }
 
 impl Entry {
-    pub(super) fn new(view: Instance, state: InstanceState, owner: mpsc::Sender<Request>) -> Self {
+    pub(super) fn new(view: Instance, state: InstanceState, owner: mpsc::Sender<Box<Request>>) -> Self {
         Self {
             view: RwLock::new(Arc::new(view)),
             snapshots: RwLock::default(),
@@ -81,7 +81,7 @@ impl Entry {
         request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.owner.try_send(request(reply)).map_err(|error| match error {
+        self.owner.try_send(Box::new(request(reply))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Error::Busy { name: self.view().name.clone() },
             mpsc::error::TrySendError::Closed(_) => Error::not_found("Container", &self.view().name),
         })?;
@@ -91,7 +91,7 @@ impl Entry {
     /// Tells the owner something that has no answer; waits while its queue is full.
     pub(super) async fn tell(&self, request: Request) {
         // An owner that is gone has nothing to be told.
-        let _ = self.owner.send(request).await;
+        let _ = self.owner.send(Box::new(request)).await;
     }
 }
 
