@@ -127,5 +127,5 @@ fn one_connection_takes_little_memory() {
         .unwrap()
         .block_on(store.read(|c| Ok(c.sql().query_row("PRAGMA cache_size", [], |row| row.get(0))?)))
         .unwrap();
-    assert_eq!(pages, -1024, "KiB");
+    assert_eq!(pages, -256, "KiB");
 }
