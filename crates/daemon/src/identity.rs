@@ -15,7 +15,7 @@ pub(crate) fn load_or_make(var: &Path) -> Result<Identity, String> {
         None => make(var),
     });
     there.map_err(|error| {
-        let reason = story(&error);
+        let reason = model::story(&error);
         tracing::error!(reason, "the server has no certificate, and clients of the network cannot be served");
         reason
     })
@@ -34,13 +34,6 @@ fn make(var: &Path) -> Result<Identity, IdentityError> {
     })?;
     identity.save(var, NAME)?;
     Ok(identity)
-}
-
-fn story(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", story(source)),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

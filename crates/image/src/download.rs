@@ -202,7 +202,7 @@ pub async fn fetch(
     match (failures.pop(), failures.is_empty()) {
         (Some(only), true) => Err(only),
         (last, _) => {
-            let all = failures.iter().chain(last.as_ref()).map(|error| story(error));
+            let all = failures.iter().chain(last.as_ref()).map(|error| model::story(error));
             Err(DownloadError::Mirrors(all.collect::<Vec<_>>().join("; ")))
         }
     }
@@ -231,7 +231,7 @@ async fn from_one(
         if tries == 0 || !passes(&error, target.received) {
             return Err(error);
         }
-        tracing::info!(%url, received = target.received, error = story(&error), "a download is continued");
+        tracing::info!(%url, received = target.received, error = model::story(&error), "a download is continued");
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
@@ -343,17 +343,6 @@ fn is_page(headers: &HeaderMap) -> bool {
 /// Where a part of a file begins.
 fn start_of(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
-}
-
-fn story(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -353,13 +353,6 @@ impl Error {
     /// The whole story in one line: this error and its causes.
     #[must_use]
     pub fn story(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        model::story(self)
     }
 }

@@ -1,7 +1,6 @@
 //! What keeps a keeper from running.
 
 use rustix::io::Errno;
-use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Why the keeper does not start, or stops.
@@ -35,15 +34,4 @@ pub(crate) enum Error {
     /// What the program before this one left is not understood.
     #[error("cannot go on from the state of the keeper before: {reason}")]
     State { reason: String },
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _ = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
 }

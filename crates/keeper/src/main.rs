@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     };
     match birth::begin(role, Path::new(var)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error::chain(&error)),
+        Err(error) => complain(&model::story(&error)),
     }
 }
 

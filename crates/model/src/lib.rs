@@ -16,6 +16,7 @@ pub mod reference;
 pub mod runtime;
 pub mod snapshots;
 pub mod state;
+mod story;
 pub mod units;
 
 pub use arch::Architecture;
@@ -26,3 +27,4 @@ pub use names::{
     ProfileName, SnapshotName, VolumeName,
 };
 pub use state::{Action, Decision, InstanceState, Refusal};
+pub use story::story;

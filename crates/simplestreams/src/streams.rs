@@ -176,7 +176,7 @@ impl Streams {
         match (self.refresh(head.clone().unwrap_or_default()).await, head) {
             (Ok(()), _) => Ok(None),
             (Err(error), Some(_)) => {
-                let story = story(&error);
+                let story = model::story(&error);
                 tracing::warn!(error = story, "the image server cannot be asked; what it last said is used");
                 Ok(Some(story))
             }
@@ -190,7 +190,7 @@ impl Streams {
             match self.refresh_from(base, &head).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    tracing::debug!(%base, error = story(&error), "an address of an image server failed");
+                    tracing::debug!(%base, error = model::story(&error), "an address of an image server failed");
                     first.get_or_insert(error);
                 }
             }
@@ -365,16 +365,4 @@ fn native() -> Architecture {
         name => name,
     };
     Architecture::parse(name).unwrap_or(Architecture::X86_64)
-}
-
-/// An error and its causes in one line.
-fn story(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -287,7 +287,7 @@ async fn finish<E: std::error::Error>(
     };
     match result {
         Ok(result) => {
-            let result = result.map_err(|error| story(&error));
+            let result = result.map_err(|error| model::story(&error));
             if let Err(error) = &result {
                 let description = &operation.view().description;
                 tracing::info!(operation = operation.id(), description, error, "an operation failed");
@@ -300,18 +300,6 @@ async fn finish<E: std::error::Error>(
             operation.ended(Err(format!("Internal error, please report it: {reason}")));
         }
     }
-}
-
-/// An error and its causes in one line.
-fn story(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// What a panic said.

@@ -177,27 +177,34 @@ pub(crate) async fn get(State(certificates): State<Certificates>, Path(fingerpri
 
 /// `PUT` of one.
 pub(crate) async fn put(
-    State(certificates): State<Certificates>,
+    state: State<Certificates>,
     Path(fingerprint): Path<String>,
     expected: IfMatch,
     Json(put): Json<CertificatePut>,
 ) -> Answer {
-    check(&certificates, &fingerprint, &expected)?;
-    check_put(&put)?;
-    certificates.update(&fingerprint, put, true).await?;
-    done()
+    change(state.0, &fingerprint, &expected, put, true).await
 }
 
 /// `PATCH` of one.
 pub(crate) async fn patch(
-    State(certificates): State<Certificates>,
+    state: State<Certificates>,
     Path(fingerprint): Path<String>,
     expected: IfMatch,
     Json(put): Json<CertificatePut>,
 ) -> Answer {
-    check(&certificates, &fingerprint, &expected)?;
+    change(state.0, &fingerprint, &expected, put, false).await
+}
+
+async fn change(
+    certificates: Certificates,
+    fingerprint: &str,
+    expected: &IfMatch,
+    put: CertificatePut,
+    replace: bool,
+) -> Answer {
+    check(&certificates, fingerprint, expected)?;
     check_put(&put)?;
-    certificates.update(&fingerprint, put, false).await?;
+    certificates.update(fingerprint, put, replace).await?;
     done()
 }
 

@@ -1,7 +1,6 @@
 //! Containers end.
 
 use crate::container::{Ended, Stage};
-use crate::error::chain;
 use crate::keeper::Keeper;
 use crate::poller::EventFlags;
 use model::runtime::protocol::{EventBody, Exit};
@@ -86,7 +85,7 @@ impl Keeper {
         let mut running = *running;
         self.poller.remove(&running.pidfd, running.token);
         if let Err(error) = running.cgroup.kill(CLEARED) {
-            self.journal.say(&format!("{name}: cannot kill what is left: {}", chain(&error)));
+            self.journal.say(&format!("{name}: cannot kill what is left: {}", model::story(&error)));
         }
         if let (Some(master), Some(token)) = (running.console.close(), running.master_token) {
             self.poller.remove(master, token);
@@ -95,7 +94,7 @@ impl Keeper {
             self.poller.remove(client, token);
         }
         if let Err(error) = running.cgroup.remove(CLEARED) {
-            self.journal.say(&format!("{name}: cannot remove its control groups: {}", chain(&error)));
+            self.journal.say(&format!("{name}: cannot remove its control groups: {}", model::story(&error)));
         }
         let (pid, start_time) = (running.pid, running.start_time);
         let netns = (!self.peers.values().any(|peer| peer.greeted)).then_some(running.netns);
