@@ -253,6 +253,9 @@ pub struct InstancePost {
     /// The same, as newer clients say it.
     #[serde(deserialize_with = "null_default", skip_serializing_if = "std::ops::Not::not")]
     pub instance_only: bool,
+    /// The pool here to move it to, keeping its name unless another one is given; empty: it is not moved.
+    #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
+    pub pool: String,
     /// Who is called; none: somebody will call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<MigrationTarget>,

@@ -84,6 +84,7 @@ impl Pools {
                 .map(|view| format!("/1.0/containers/{}", view.name))
                 .collect(),
             status: if held.unavailable.is_some() { "Unavailable" } else { "Created" }.to_owned(),
+            reason: held.unavailable.clone().unwrap_or_default(),
             locations: vec!["none".to_owned()],
         }
     }
