@@ -2,9 +2,11 @@
 
 use crate::config::ConfigError;
 use crate::tree::TreeError;
-use model::{Fingerprint, InstanceName, PoolName, SnapshotName};
+use crate::volume::Volume;
+use model::{Bytes, PoolName};
 use std::io;
 use std::path::PathBuf;
+use tools::RunError;
 
 /// Why something about a pool or a volume could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -45,60 +47,68 @@ pub enum Error {
         /// `containers`, `images`, …
         what: &'static str,
     },
-    /// A container's volume is there already.
-    #[error("The storage pool {pool} has a volume for the container {container} already")]
-    ContainerExists {
+    /// A volume is there already.
+    #[error("The storage pool {pool} has a volume for the {volume} already")]
+    VolumeExists {
         /// Of the pool.
         pool: PoolName,
-        /// Of the container.
-        container: InstanceName,
+        /// The volume.
+        volume: Volume,
     },
-    /// A container has no volume.
-    #[error("The storage pool {pool} has no volume for the container {container}")]
-    NoContainer {
+    /// A volume is not there. An image without one was not unpacked in this pool.
+    #[error("The storage pool {pool} has no volume for the {volume}")]
+    NoVolume {
         /// Of the pool.
         pool: PoolName,
-        /// Of the container.
-        container: InstanceName,
+        /// The volume.
+        volume: Volume,
     },
-    /// A snapshot's volume is there already.
-    #[error("The storage pool {pool} has a volume for the snapshot {container}/{snapshot} already")]
-    SnapshotExists {
-        /// Of the pool.
-        pool: PoolName,
-        /// Of the container.
-        container: InstanceName,
-        /// Of the snapshot.
-        snapshot: SnapshotName,
-    },
-    /// A snapshot has no volume.
-    #[error("The storage pool {pool} has no volume for the snapshot {container}/{snapshot}")]
-    NoSnapshot {
-        /// Of the pool.
-        pool: PoolName,
-        /// Of the container.
-        container: InstanceName,
-        /// Of the snapshot.
-        snapshot: SnapshotName,
-    },
-    /// What a container was to become is gone.
-    #[error(
-        "What the container {container} in the storage pool {pool} was to become is gone; it has its old files"
-    )]
+    /// What a volume was to become is gone.
+    #[error("What the {volume} in the storage pool {pool} was to become is gone; it has its old files")]
     NotStaged {
         /// Of the pool.
         pool: PoolName,
-        /// Of the container.
-        container: InstanceName,
+        /// The volume.
+        volume: Volume,
     },
-    /// An image was not unpacked in this pool.
-    #[error("The storage pool {pool} has no volume for the image {fingerprint}")]
-    NoImage {
+    /// Something that a driver cannot do, or not like this.
+    #[error("The storage pool {pool} ({driver}) cannot {what}: {why}")]
+    Cannot {
         /// Of the pool.
         pool: PoolName,
-        /// Of the image.
-        fingerprint: Fingerprint,
+        /// Its driver.
+        driver: &'static str,
+        /// What was asked for: `make the container c1 smaller`.
+        what: String,
+        /// Why not, and what to do about it.
+        why: String,
     },
+    /// The source of a new pool cannot be used.
+    #[error("The source {source_name:?} cannot be used for a {driver} storage pool: {why}")]
+    Source {
+        /// As given.
+        source_name: String,
+        /// The driver.
+        driver: &'static str,
+        /// Why not, and what to do about it.
+        why: String,
+    },
+    /// A pool has no room.
+    #[error("The storage pool {pool} is full: {} more would be needed for the {volume}", missing.human_binary(2))]
+    Full {
+        /// Of the pool.
+        pool: PoolName,
+        /// What does not fit.
+        volume: Volume,
+        /// How much is missing.
+        missing: Bytes,
+    },
+    /// A driver has no streams of its own.
+    #[error("This storage driver neither sends nor receives volumes")]
+    NoStreams,
+    /// A program that the driver uses.
+    #[error(transparent)]
+    Tool(#[from] RunError),
     /// A path in the way of a container's link.
     #[error("{} is in the way: it is not a link of ours; move it away", path.display())]
     InTheWay {

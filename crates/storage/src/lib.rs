@@ -15,9 +15,12 @@ mod image_slots;
 mod paths;
 mod pool;
 pub mod tree;
+mod turns;
+mod volume;
 
-pub use config::{ConfigError, DriverKind, PoolConfig};
-pub use drivers::{Capabilities, Repaired, Resources, Staged, VolumeSource};
+pub use config::{ConfigError, DriverKind, PoolConfig, VolumeConfig};
+pub use drivers::{Capabilities, Repaired, Resources};
 pub use error::{EnsureError, Error};
 pub use image_slots::Ensured;
-pub use pool::Pool;
+pub use pool::{Mounted, Parcel, Pool};
+pub use volume::{Draft, Kind, Resized, Staged, Volume, VolumeSource};

@@ -4,7 +4,8 @@
 //! own root, which for an unprivileged container whose ids are mapped by the mount is uid 0 on
 //! disk. So every container's directory has mode 0700, whatever its root file system has.
 
-use model::{Fingerprint, InstanceName, PoolName, SnapshotName};
+use crate::volume::{Kind, Volume};
+use model::{InstanceName, PoolName};
 use rustix::fs::Mode;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,13 @@ pub(crate) const PASSABLE: Mode = Mode::from_raw_mode(0o711);
 /// Mode of directories that only root enters.
 pub(crate) const PRIVATE: Mode = Mode::from_raw_mode(0o700);
 /// Where images, snapshots, containers and custom volumes are, with the modes of these places.
-pub(crate) const PARTS: [(&str, Mode); 4] =
-    [("containers", PASSABLE), ("snapshots", PRIVATE), ("images", PRIVATE), ("custom", PASSABLE)];
+pub(crate) const PARTS: [(&str, Mode); 5] = [
+    ("containers", PASSABLE),
+    ("snapshots", PRIVATE),
+    ("images", PRIVATE),
+    ("custom", PASSABLE),
+    ("custom-snapshots", PRIVATE),
+];
 
 /// Names in these places that are not volumes: half-made ones, and deleted ones on their way out.
 /// No volume's name starts with a dot.
@@ -42,21 +48,37 @@ impl PoolPaths {
         self.mount.join(part)
     }
 
-    pub(crate) fn container(&self, name: &InstanceName) -> PathBuf {
-        self.mount.join("containers").join(name)
+    /// Where volumes of a kind are; those of snapshots are one directory deeper.
+    pub(crate) fn kind(&self, kind: Kind) -> PathBuf {
+        self.part(kind.part())
     }
 
-    /// Where a container's snapshots are.
-    pub(crate) fn snapshots(&self, container: &InstanceName) -> PathBuf {
-        self.mount.join("snapshots").join(container)
+    /// Where a volume's files are while it is mounted.
+    pub(crate) fn volume(&self, volume: &Volume) -> PathBuf {
+        let part = self.kind(volume.kind());
+        match volume {
+            Volume::Image(name) => part.join(name),
+            Volume::Container(name) => part.join(name),
+            Volume::Custom(name) => part.join(name),
+            Volume::ContainerSnapshot(of, name) => part.join(of).join(name),
+            Volume::CustomSnapshot(of, name) => part.join(of).join(name),
+        }
     }
 
-    pub(crate) fn snapshot(&self, container: &InstanceName, name: &SnapshotName) -> PathBuf {
-        self.snapshots(container).join(name)
+    /// Where a volume's snapshots are; for those that have none, a path that never exists.
+    pub(crate) fn snapshots(&self, of: &Volume) -> PathBuf {
+        match of {
+            Volume::Container(name) => self.kind(Kind::ContainerSnapshot).join(name),
+            Volume::Custom(name) => self.kind(Kind::CustomSnapshot).join(name),
+            Volume::Image(_) | Volume::ContainerSnapshot(..) | Volume::CustomSnapshot(..) => {
+                self.mount.join(".none")
+            }
+        }
     }
 
-    pub(crate) fn image(&self, fingerprint: &Fingerprint) -> PathBuf {
-        self.mount.join("images").join(fingerprint)
+    /// Where drafts are: nobody but root comes there, whatever modes their files have.
+    pub(crate) fn drafts(&self) -> PathBuf {
+        self.kind(Kind::ContainerSnapshot)
     }
 
     /// The link that leads to what a container has in a part of a pool, whichever pool that is.
