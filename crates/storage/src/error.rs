@@ -3,7 +3,8 @@
 use crate::config::ConfigError;
 use crate::tree::TreeError;
 use crate::volume::Volume;
-use model::{Bytes, PoolName};
+use model::PoolName;
+use model::units::Bytes;
 use std::io;
 use std::path::PathBuf;
 use tools::RunError;

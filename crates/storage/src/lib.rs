@@ -14,6 +14,7 @@ mod error;
 mod image_slots;
 mod paths;
 mod pool;
+mod received;
 pub mod tree;
 mod turns;
 mod volume;

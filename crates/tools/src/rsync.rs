@@ -7,6 +7,7 @@
 use crate::run::{Run, RunError};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 /// A copy takes as long as it takes; whoever waits for it can give it up.
@@ -109,6 +110,27 @@ pub async fn receive<S: AsRef<OsStr>>(
 ) -> Result<(), RunError> {
     let run = Run::new("rsync").wrapped(wrapper).args(receiver(features));
     run.stdin_file(input).deadline(DEADLINE).output_to(output).await
+}
+
+/// Makes one directory of this host what another one is, by writing the difference. At most `limit`
+/// bytes per second are copied. Files whose size and times are the same are compared as well: what a
+/// program changed without a trace is not left behind. With `live`, files may vanish meanwhile.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn mirror(from: &Path, to: &Path, limit: Option<u64>, live: bool) -> Result<(), RunError> {
+    let mut source = from.as_os_str().to_owned();
+    source.push("/");
+    let run = Run::new("rsync")
+        .args(["-aHAX", "--sparse", "--devices", "--specials", "--numeric-ids", "--delete", "--checksum", "-q"])
+        .arg(format!("--bwlimit={}", limit.map_or(0, |bytes| (bytes / 1024).max(1))))
+        .arg("--")
+        .arg(source)
+        .arg(to);
+    match run.deadline(DEADLINE).output().await {
+        Err(RunError::Failed { status, .. }) if live && status.code() == Some(VANISHED) => Ok(()),
+        result => result.map(drop),
+    }
 }
 
 #[cfg(test)]

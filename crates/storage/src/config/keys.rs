@@ -3,7 +3,7 @@
 
 use super::{ConfigError, DriverKind, Filesystem};
 use DriverKind::{Btrfs, Ceph, Dir, Lvm, Zfs};
-use model::Bytes;
+use model::units::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -6,7 +6,7 @@ mod volume;
 pub use keys::{Key, POOL, Scope, VOLUME};
 pub use volume::{Filesystem, VolumeConfig};
 
-use model::Bytes;
+use model::units::Bytes;
 use std::collections::BTreeMap;
 
 /// The drivers that exist.

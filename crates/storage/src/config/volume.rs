@@ -2,7 +2,7 @@
 
 use super::keys::{self, Scope, Values};
 use super::{ConfigError, DriverKind};
-use model::Bytes;
+use model::units::Bytes;
 use std::collections::BTreeMap;
 
 /// File systems of block devices.

@@ -6,7 +6,7 @@
 
 pub(crate) mod dir;
 
-use crate::config::{DriverKind, PoolConfig, VolumeConfig};
+use crate::config::{ConfigError, DriverKind, PoolConfig, VolumeConfig};
 use crate::error::Error;
 use crate::paths::PoolPaths;
 use crate::volume::{Draft, Kind, Resized, Staged, Volume, VolumeSource};
@@ -167,13 +167,19 @@ pub(crate) trait Driver: Send + Sync {
 }
 
 /// The driver for a pool.
+///
+/// # Errors
+/// There is none of this kind.
 pub(crate) fn driver(
     kind: DriverKind,
     pool: &PoolName,
     config: &PoolConfig,
     paths: PoolPaths,
-) -> Box<dyn Driver> {
-    match kind {
+) -> Result<Box<dyn Driver>, Error> {
+    Ok(match kind {
         DriverKind::Dir => Box::new(dir::Dir::new(pool.clone(), config, paths)),
-    }
+        DriverKind::Btrfs | DriverKind::Lvm | DriverKind::Zfs | DriverKind::Ceph => {
+            return Err(ConfigError::UnknownDriver { name: kind.name().to_owned() }.into());
+        }
+    })
 }

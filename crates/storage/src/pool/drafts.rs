@@ -1,6 +1,6 @@
 //! Volumes in the making: filled by whoever asked for them, then finished or discarded.
 
-use super::Pool;
+use super::{Pool, blocking};
 use crate::config::VolumeConfig;
 use crate::error::Error;
 use crate::volume::{Draft, Volume, VolumeSource};
@@ -19,6 +19,15 @@ impl Pool {
             VolumeSource::Empty | VolumeSource::Draft(_) => None,
         };
         self.inner.driver.draft(source, &self.resolve(config)).await
+    }
+
+    /// Removes what belongs to no container from a draft that another daemon filled, and looks at the rest.
+    ///
+    /// # Errors
+    /// [`Error`]: it is no container's volume.
+    pub async fn tidy(&self, draft: &Draft) -> Result<(), Error> {
+        let path = draft.path.clone();
+        blocking(move || crate::received::tidy(&path)).await
     }
 
     /// Takes a snapshot of what a draft holds, which becomes one of the volume that the draft becomes.

@@ -6,23 +6,24 @@
 //! waited for: making one would take seconds instead of milliseconds on a busy disk, and after a
 //! crash of the machine within seconds of its creation it can be made again.
 
-mod container;
-mod image;
+mod draft;
 mod pool;
-mod receive;
 mod repair;
-mod restore;
-mod snapshot;
+mod staged;
 mod trash;
+mod volume;
 
-use super::{Capabilities, Driver, Repaired, Resources, Staged, VolumeSource, Work};
+use super::{Capabilities, Driver, Repaired, Resources, Work};
+use crate::config::{PoolConfig, VolumeConfig};
 use crate::error::{Error, io_error};
 use crate::paths::{PRIVATE, PoolPaths, TEMPORARY};
 use crate::pool::blocking;
 use crate::tree::Reflink;
-use model::{Fingerprint, InstanceName, PoolName, SnapshotName};
+use crate::volume::{Draft, Kind, Resized, Staged, Volume, VolumeSource};
+use model::{PoolName, SnapshotName};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, fchmod, mkdirat, openat, renameat_with};
 use rustix::io::Errno;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,17 +35,16 @@ pub(crate) struct Dir {
 
 struct State {
     pool: PoolName,
-    source: Option<PathBuf>,
+    source: Option<String>,
     paths: PoolPaths,
     reflink: Reflink,
     trash: trash::Trash,
 }
 
 impl Dir {
-    pub(crate) fn new(pool: PoolName, source: Option<PathBuf>, paths: PoolPaths) -> Self {
-        let state =
-            State { pool, source, paths, reflink: Reflink::default(), trash: trash::Trash::default() };
-        Self { state: Arc::new(state) }
+    pub(crate) fn new(pool: PoolName, config: &PoolConfig, paths: PoolPaths) -> Self {
+        let (source, reflink, trash) = (config.source.clone(), Reflink::default(), trash::Trash::default());
+        Self { state: Arc::new(State { pool, source, paths, reflink, trash }) }
     }
 
     fn work<T: Send + 'static>(
@@ -54,15 +54,27 @@ impl Dir {
         let state = self.state.clone();
         Box::pin(blocking(move || work(&state)))
     }
+
+    fn with<T: Send + 'static>(
+        &self,
+        volume: &Volume,
+        work: impl FnOnce(&State, &Volume) -> Result<T, Error> + Send + 'static,
+    ) -> Work<'_, T> {
+        let volume = volume.clone();
+        self.work(move |state| work(state, &volume))
+    }
 }
 
 impl Driver for Dir {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { image_volumes: true, copy_on_write: false, quotas: false, usage: false }
+        Capabilities::default()
     }
 
-    fn create(&self) -> Work<'_, PathBuf> {
-        self.work(State::create)
+    fn create(&self) -> Work<'_, BTreeMap<String, String>> {
+        self.work(|state| {
+            let source = state.create()?;
+            Ok(BTreeMap::from([("source".to_owned(), source.display().to_string())]))
+        })
     }
 
     fn mount(&self) -> Work<'_, bool> {
@@ -77,6 +89,11 @@ impl Driver for Dir {
         self.work(State::delete)
     }
 
+    /// Nothing that may change is known to the file system.
+    fn update<'a>(&'a self, _new: &'a PoolConfig) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn resources(&self) -> Work<'_, Resources> {
         self.work(State::resources)
     }
@@ -89,123 +106,103 @@ impl Driver for Dir {
         Box::pin(self.state.trash.settle())
     }
 
-    fn has_image(&self, fingerprint: &Fingerprint) -> Work<'_, bool> {
-        let fingerprint = fingerprint.clone();
-        self.work(move |state| state.has_image(&fingerprint))
+    fn volumes(&self, kind: Kind) -> Work<'_, Vec<Volume>> {
+        self.work(move |state| state.volumes(kind))
     }
 
-    fn images(&self) -> Work<'_, Vec<Fingerprint>> {
-        self.work(State::images)
+    fn has<'a>(&'a self, volume: &'a Volume) -> Work<'a, bool> {
+        self.with(volume, State::has)
     }
 
-    fn stage_image(&self, fingerprint: &Fingerprint) -> Work<'_, PathBuf> {
-        let fingerprint = fingerprint.clone();
-        self.work(move |state| Ok(temporary(&state.paths.part("images"), fingerprint.short())))
-    }
-
-    fn commit_image(&self, staged: PathBuf, fingerprint: &Fingerprint) -> Work<'_, ()> {
-        let fingerprint = fingerprint.clone();
-        self.work(move |state| state.commit_image(&staged, &fingerprint))
-    }
-
-    fn discard_image(&self, staged: PathBuf) -> Work<'_, ()> {
-        self.work(move |_| Ok(crate::tree::remove_tree(&staged)?))
-    }
-
-    fn delete_image(&self, fingerprint: &Fingerprint) -> Work<'_, bool> {
-        let fingerprint = fingerprint.clone();
-        self.work(move |state| state.delete_image(&fingerprint))
-    }
-
-    fn containers(&self) -> Work<'_, Vec<InstanceName>> {
-        self.work(State::containers)
-    }
-
-    fn create_container(&self, name: &InstanceName, source: VolumeSource) -> Work<'_, ()> {
-        let name = name.clone();
-        self.work(move |state| state.create_container(&name, &source))
-    }
-
-    fn delete_container(&self, name: &InstanceName) -> Work<'_, bool> {
-        let name = name.clone();
-        self.work(move |state| state.delete_container(&name))
-    }
-
-    fn rename_container(&self, old: &InstanceName, new: &InstanceName) -> Work<'_, ()> {
-        let (old, new) = (old.clone(), new.clone());
-        self.work(move |state| state.rename_container(&old, &new))
-    }
-
-    fn stage(&self, name: &InstanceName, source: VolumeSource) -> Work<'_, Staged> {
-        let name = name.clone();
-        self.work(move |state| state.stage(&name, &source))
-    }
-
-    fn commit_staged(&self, name: &InstanceName, staged: Staged) -> Work<'_, ()> {
-        let name = name.clone();
-        self.work(move |state| state.commit_staged(&name, staged))
-    }
-
-    fn discard_staged(&self, name: &InstanceName) -> Work<'_, ()> {
-        let name = name.clone();
-        self.work(move |state| state.discard_staged(&name))
-    }
-
-    fn receive(&self, source: VolumeSource) -> Work<'_, PathBuf> {
-        self.work(move |state| state.receive(&source))
-    }
-
-    fn discard_received(&self, path: PathBuf) -> Work<'_, ()> {
-        self.work(move |_| Ok(crate::tree::remove_tree(&path)?))
-    }
-
-    fn snapshotted(&self) -> Work<'_, Vec<InstanceName>> {
-        self.work(State::snapshotted)
-    }
-
-    fn snapshots(&self, container: &InstanceName) -> Work<'_, Vec<SnapshotName>> {
-        let container = container.clone();
-        self.work(move |state| state.snapshots(&container))
-    }
-
-    fn create_snapshot(
-        &self,
-        container: &InstanceName,
-        name: &SnapshotName,
+    fn make<'a>(
+        &'a self,
+        volume: &'a Volume,
         source: VolumeSource,
-    ) -> Work<'_, ()> {
-        let (container, name) = (container.clone(), name.clone());
-        self.work(move |state| state.create_snapshot(&container, &name, &source))
+        config: &'a VolumeConfig,
+    ) -> Work<'a, ()> {
+        if let Err(error) = self.refuse_size(volume, config) {
+            return Box::pin(async { Err(error) });
+        }
+        self.with(volume, move |state, volume| state.make(volume, &source))
     }
 
-    fn delete_snapshot(&self, container: &InstanceName, name: &SnapshotName) -> Work<'_, bool> {
-        let (container, name) = (container.clone(), name.clone());
-        self.work(move |state| state.delete_snapshot(&container, &name))
+    fn delete_volume<'a>(&'a self, volume: &'a Volume) -> Work<'a, bool> {
+        self.with(volume, State::delete_volume)
     }
 
-    fn delete_snapshots(&self, container: &InstanceName) -> Work<'_, bool> {
-        let container = container.clone();
-        self.work(move |state| state.delete_snapshots(&container))
+    fn rename<'a>(&'a self, old: &'a Volume, new: &'a Volume) -> Work<'a, ()> {
+        let new = new.clone();
+        self.with(old, move |state, old| state.rename(old, &new))
     }
 
-    fn rename_snapshot(
-        &self,
-        container: &InstanceName,
-        old: &SnapshotName,
-        new: &SnapshotName,
-    ) -> Work<'_, ()> {
-        let (container, old, new) = (container.clone(), old.clone(), new.clone());
-        self.work(move |state| state.rename_snapshot(&container, &old, &new))
+    fn snapshots<'a>(&'a self, of: &'a Volume) -> Work<'a, Vec<SnapshotName>> {
+        self.with(of, State::snapshots)
     }
 
-    fn rename_snapshots(&self, old: &InstanceName, new: &InstanceName) -> Work<'_, bool> {
-        let (old, new) = (old.clone(), new.clone());
-        self.work(move |state| state.rename_snapshots(&old, &new))
+    fn mount_volume<'a>(&'a self, volume: &'a Volume, _config: &'a VolumeConfig) -> Work<'a, ()> {
+        self.with(volume, State::expect)
     }
 
-    fn container_usage(&self, name: &InstanceName) -> Work<'_, u64> {
-        let name = name.clone();
-        self.work(move |state| state.container_usage(&name))
+    fn unmount_volume<'a>(&'a self, _volume: &'a Volume) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn resize<'a>(&'a self, volume: &'a Volume, config: &'a VolumeConfig) -> Work<'a, Resized> {
+        let refused = self.refuse_size(volume, config);
+        Box::pin(async { refused.map(|()| Resized::Now) })
+    }
+
+    fn usage<'a>(&'a self, volume: &'a Volume) -> Work<'a, Option<u64>> {
+        self.with(volume, |state, volume| state.expect(volume).map(|()| None))
+    }
+
+    fn draft<'a>(&'a self, source: VolumeSource, _config: &'a VolumeConfig) -> Work<'a, Draft> {
+        self.work(move |state| state.draft(&source))
+    }
+
+    fn draft_snapshot<'a>(&'a self, draft: &'a Draft, name: &'a SnapshotName) -> Work<'a, ()> {
+        let (draft, name) = (draft.clone(), name.clone());
+        self.work(move |state| state.draft_snapshot(&draft, &name))
+    }
+
+    fn finish<'a>(&'a self, draft: Draft, volume: &'a Volume) -> Work<'a, ()> {
+        self.with(volume, move |state, volume| state.finish(&draft, volume))
+    }
+
+    fn discard(&self, draft: Draft) -> Work<'_, ()> {
+        self.work(move |_| State::discard(&draft))
+    }
+
+    fn stage<'a>(
+        &'a self,
+        volume: &'a Volume,
+        source: VolumeSource,
+        _config: &'a VolumeConfig,
+    ) -> Work<'a, Staged> {
+        self.with(volume, move |state, volume| state.stage(volume, &source))
+    }
+
+    fn commit_staged<'a>(&'a self, volume: &'a Volume, staged: Staged) -> Work<'a, ()> {
+        self.with(volume, move |state, volume| state.commit_staged(volume, &staged))
+    }
+
+    fn discard_staged<'a>(&'a self, volume: &'a Volume) -> Work<'a, ()> {
+        self.with(volume, State::discard_staged)
+    }
+}
+
+impl Dir {
+    /// A size that nothing would enforce is refused.
+    fn refuse_size(&self, volume: &Volume, config: &VolumeConfig) -> Result<(), Error> {
+        if config.size.is_none() || volume.kind().is_snapshot() {
+            return Ok(());
+        }
+        Err(Error::Cannot {
+            pool: self.state.pool.clone(),
+            driver: "dir",
+            what: format!("give the {volume} a size"),
+            why: "its file system keeps no quotas; leave the size out, or use another pool".to_owned(),
+        })
     }
 }
 
@@ -289,15 +286,4 @@ fn make_private(path: &Path) -> Result<(), Error> {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(io_error("make", path)(errno)),
     }
-}
-
-/// Names in a directory of volumes that are volumes.
-fn volumes<N: Ord>(directory: &Path, parse: impl Fn(&str) -> Option<N>) -> Result<Vec<N>, Error> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(io_error("read", directory))? {
-        let entry = entry.map_err(io_error("read", directory))?;
-        names.extend(entry.file_name().to_str().and_then(&parse));
-    }
-    names.sort();
-    Ok(names)
 }

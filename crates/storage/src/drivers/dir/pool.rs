@@ -11,8 +11,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 impl State {
+    /// The directory that the pool is on; `None`: the one inside the daemon's own.
+    fn source(&self) -> Result<Option<PathBuf>, Error> {
+        let Some(text) = &self.source else { return Ok(None) };
+        let path = Path::new(text);
+        let goes_up = path.components().any(|part| part == std::path::Component::ParentDir);
+        if path.is_absolute() && !goes_up {
+            return Ok(Some(path.components().collect()));
+        }
+        Err(Error::Source {
+            source_name: text.clone(),
+            driver: "dir",
+            why: "give the absolute path of a directory".to_owned(),
+        })
+    }
+
     pub(super) fn create(&self) -> Result<PathBuf, Error> {
-        let source = self.source.clone().unwrap_or_else(|| self.paths.mount.clone());
+        let source = self.source()?.unwrap_or_else(|| self.paths.mount.clone());
         if source.starts_with(&self.paths.var) && source != self.paths.mount {
             return Err(Error::SourceInside { path: source, allowed: self.paths.mount.clone() });
         }
@@ -63,13 +78,13 @@ impl State {
 
     /// Binds a source elsewhere to the pool's directory. False: there is none, or it is mounted.
     fn mount_source(&self) -> Result<bool, Error> {
-        let Some(source) = self.source.as_ref().filter(|source| **source != self.paths.mount) else {
+        let Some(source) = self.source()?.filter(|source| *source != self.paths.mount) else {
             return Ok(false);
         };
         if is_mount_point(&self.paths.mount)? {
             return Ok(false);
         }
-        mount(source, &self.paths.mount, c"none", MountFlags::BIND, None)
+        mount(&source, &self.paths.mount, c"none", MountFlags::BIND, None)
             .map_err(io_error("mount the pool's source on", &self.paths.mount))?;
         Ok(true)
     }
@@ -88,9 +103,9 @@ impl State {
         }
         self.unmount()?;
         remove(&self.paths.mount)?;
-        match self.source.as_ref().filter(|source| **source != self.paths.mount) {
+        match self.source()?.filter(|source| *source != self.paths.mount) {
             // A directory that has other things, or is a mount point, is not ours alone.
-            Some(source) => match std::fs::remove_dir(source) {
+            Some(source) => match std::fs::remove_dir(&source) {
                 Err(error)
                     if !matches!(
                         error.kind(),

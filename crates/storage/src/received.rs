@@ -1,13 +1,11 @@
-//! What another daemon sends: received where only root comes, looked at before it becomes a volume.
+//! What another daemon sent, looked at before it becomes a volume.
 
-use super::{State, Temporary, temporary};
-use crate::drivers::VolumeSource;
 use crate::error::{Error, io_error};
 use crate::paths::PRIVATE;
 use crate::tree;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, openat, statat};
 use rustix::io::Errno;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What a volume consists of, and what each part has to be.
 const MEMBERS: [(&str, FileType); 3] = [
@@ -19,20 +17,8 @@ const MEMBERS: [(&str, FileType); 3] = [
 /// Largest description of a container, in bytes.
 const METADATA: u64 = 1024 * 1024;
 
-impl State {
-    /// The place of snapshots is closed to everybody but root, whatever mode is received for the
-    /// directory itself.
-    pub(super) fn receive(&self, source: &VolumeSource) -> Result<PathBuf, Error> {
-        let directory = Temporary::make(temporary(&self.paths.part("snapshots"), "received"))?;
-        self.fill(&directory.path, source)?;
-        let path = directory.path.clone();
-        directory.keep();
-        Ok(path)
-    }
-}
-
 /// Removes what belongs to no volume, and gives the directory itself back to root.
-pub(super) fn tidy(directory: &Path) -> Result<(), Error> {
+pub(crate) fn tidy(directory: &Path) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = openat(CWD, directory, flags, Mode::empty()).map_err(io_error("open", directory))?;
     fchown(&fd, Some(Uid::ROOT), Some(Gid::ROOT)).map_err(io_error("set the owner of", directory))?;
@@ -52,6 +38,8 @@ pub(super) fn tidy(directory: &Path) -> Result<(), Error> {
                     return Err(io_error("accept", path)(Errno::FBIG));
                 }
             }
+            // A file system of its own brings a directory for what its check finds.
+            _ if name == "lost+found" => {}
             _ if FileType::from_raw_mode(found.st_mode) == FileType::Directory => tree::remove_tree(&path)?,
             _ => std::fs::remove_file(&path).map_err(io_error("remove", &path))?,
         }
@@ -62,18 +50,6 @@ pub(super) fn tidy(directory: &Path) -> Result<(), Error> {
     }
 }
 
-/// Moves the parts of a tidy directory into another one.
-pub(super) fn take(from: &Path, to: &Path) -> Result<(), Error> {
-    for (member, _) in MEMBERS {
-        let new = to.join(member);
-        match rustix::fs::rename(from.join(member), &new) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(io_error("move what was received to", new)(errno)),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,10 +58,9 @@ mod tests {
     #[test]
     fn only_what_belongs_to_a_volume_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let from = dir.path().join("from");
         std::fs::create_dir_all(from.join("rootfs/etc")).unwrap();
         std::fs::create_dir_all(from.join("more/deep")).unwrap();
-        std::fs::create_dir(&to).unwrap();
         std::fs::write(from.join("backup.yaml"), "x").unwrap();
         symlink("/etc", from.join("templates")).unwrap();
         std::fs::set_permissions(&from, std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -93,8 +68,7 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(&from).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["rootfs"]);
         assert_eq!(from.metadata().unwrap().mode() & 0o7777, 0o700);
-        take(&from, &to).unwrap();
-        assert!(to.join("rootfs/etc").is_dir() && !from.join("rootfs").exists());
+        assert!(from.join("rootfs/etc").is_dir());
     }
 
     #[test]
