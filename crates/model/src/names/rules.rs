@@ -57,7 +57,15 @@ pub(super) fn pool(name: &str) -> Check {
 }
 
 pub(super) fn volume(name: &str) -> Check {
-    if is_component(name) { Ok(()) } else { invalid("storage volume name", name, COMPONENT) }
+    // Dots hide what is being made or removed; a leading dash reads as an option to programs.
+    if is_component(name) && !name.starts_with(['.', '-']) {
+        return Ok(());
+    }
+    invalid(
+        "storage volume name",
+        name,
+        "1 to 255 bytes without '/' and control characters, and no dot or dash first",
+    )
 }
 
 pub(super) fn network(name: &str) -> Check {

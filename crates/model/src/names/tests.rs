@@ -29,6 +29,8 @@ fn names_that_become_directories_are_one_component() {
         assert!(SnapshotName::parse(bad).is_err(), "{bad:?}");
         assert!(VolumeName::parse(bad).is_err(), "{bad:?}");
     }
+    assert!(VolumeName::parse(".tmp-a").is_err() && VolumeName::parse("-a").is_err());
+    assert!(VolumeName::parse("my volume.1").is_ok());
     for good in ["default", "my pool", "ö", "a.b", "..."] {
         assert!(PoolName::parse(good).is_ok(), "{good:?}");
     }

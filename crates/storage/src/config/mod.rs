@@ -233,8 +233,8 @@ impl PoolConfig {
 mod tests {
     use super::*;
 
-    fn parse(keys: &[(&str, &str)]) -> Result<PoolConfig, ConfigError> {
-        PoolConfig::parse(DriverKind::Dir, &map(keys))
+    fn parse(driver: DriverKind, keys: &[(&str, &str)]) -> Result<PoolConfig, ConfigError> {
+        PoolConfig::parse(driver, &map(keys))
     }
 
     fn map(keys: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -242,35 +242,47 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_dir_pools() {
-        let config = parse(&[
-            ("source", "/srv//pool/"),
-            ("rsync.bwlimit", "10MB"),
-            ("volatile.initial_source", "/srv/pool"),
-            ("user.color", "blue"),
-            ("user.empty", ""),
-        ])
+    fn keys_of_pools() {
+        let config = parse(
+            DriverKind::Dir,
+            &[
+                ("source", "/srv/pool"),
+                ("rsync.bwlimit", "10MB"),
+                ("volatile.initial_source", "/srv/pool"),
+                ("user.color", "blue"),
+                ("user.empty", ""),
+            ],
+        )
         .unwrap();
-        assert_eq!(config.source.as_deref(), Some(Path::new("/srv/pool")));
-        assert_eq!(config.rsync_bwlimit, Some(10_000_000));
+        assert_eq!(config.source.as_deref(), Some("/srv/pool"));
+        assert_eq!(config.rsync_bwlimit, Some(Bytes::parse("10MB").unwrap().0));
         assert_eq!(config.user, map(&[("user.color", "blue")]));
-        assert_eq!(parse(&[("source", ""), ("rsync.bwlimit", "0")]), Ok(PoolConfig::default()));
+        let empty = parse(DriverKind::Dir, &[("source", ""), ("rsync.bwlimit", "0")]).unwrap();
+        assert_eq!((empty.source, empty.rsync_bwlimit), (None, None));
+        let lvm = parse(DriverKind::Lvm, &[("volume.block.filesystem", "xfs"), ("size", "20GB")]).unwrap();
+        assert_eq!(lvm.volume.filesystem, Some(Filesystem::Xfs));
+        assert_eq!((lvm.lvm.thinpool_name.as_str(), lvm.lvm.use_thinpool), ("LXDThinpool", true));
     }
 
     #[test]
     fn wrong_keys_say_why() {
-        let says = |keys: &[(&str, &str)]| parse(keys).unwrap_err().to_string();
-        assert_eq!(says(&[("nonsense", "1")]), "Invalid storage pool configuration key: nonsense");
-        assert_eq!(says(&[("user.", "1")]), "Invalid storage pool configuration key: user.");
-        for key in ["size", "lvm.vg_name", "zfs.pool_name", "volume.size", "ceph.user.name"] {
-            assert_eq!(says(&[(key, "1")]), format!("The key {key} cannot be used with dir storage pools"));
+        let says =
+            |driver, keys: &[(&str, &str)]| parse(driver, keys).map(drop).unwrap_err().to_string();
+        let dir = |keys: &[(&str, &str)]| says(DriverKind::Dir, keys);
+        assert_eq!(dir(&[("nonsense", "1")]), "Invalid storage pool configuration key: nonsense");
+        assert_eq!(dir(&[("user.", "1")]), "Invalid storage pool configuration key: user.");
+        for key in ["size", "lvm.vg_name", "zfs.pool_name", "ceph.user.name"] {
+            assert_eq!(dir(&[(key, "1")]), format!("The key {key} cannot be used with dir storage pools"));
         }
-        assert!(says(&[("source", "relative")]).contains("an absolute path"));
-        assert!(says(&[("source", "/a/../b")]).contains("an absolute path"));
-        assert!(says(&[("rsync.bwlimit", "fast")]).contains("a size such as 10MB"));
-        assert!(says(&[("rsync.bwlimit", "99999999999TB")]).contains("a size"));
+        assert!(dir(&[("rsync.bwlimit", "fast")]).contains("a size such as 10MB"));
+        assert!(dir(&[("rsync.bwlimit", "99999999999TB")]).contains("a size"));
+        assert!(says(DriverKind::Zfs, &[("zfs.clone_copy", "perhaps")]).contains("true or false"));
+        assert!(says(DriverKind::Ceph, &[("volume.block.filesystem", "fat")]).contains("ext4 or xfs"));
+        assert!(says(DriverKind::Ceph, &[("ceph.osd.pg_num", "0")]).contains("above 0"));
+        let thin = [("lvm.use_thinpool", "false"), ("lvm.thinpool_name", "x")];
+        assert!(says(DriverKind::Lvm, &thin).contains("cannot be used together"));
         let unknown = DriverKind::parse("floppy").unwrap_err().to_string();
-        assert_eq!(unknown, "Invalid value: floppy (not one of [dir])");
+        assert_eq!(unknown, "Invalid value: floppy (not one of [btrfs ceph dir lvm zfs])");
         assert_eq!(DriverKind::parse("dir"), Ok(DriverKind::Dir));
     }
 
@@ -284,5 +296,21 @@ mod tests {
             "The [source] properties cannot be changed for \"dir\" storage pools"
         );
         assert!(update(&[]).is_err());
+    }
+
+    #[test]
+    fn volumes_take_what_their_driver_has() {
+        let lvm = map(&[("size", "1GB"), ("block.filesystem", "xfs"), ("user.a", "b")]);
+        assert_eq!(VolumeConfig::parse(DriverKind::Lvm, &lvm).unwrap().filesystem, Some(Filesystem::Xfs));
+        let says = VolumeConfig::parse(DriverKind::Zfs, &lvm).unwrap_err().to_string();
+        assert_eq!(says, "The key block.filesystem cannot be used with zfs storage volumes");
+        let kept = VolumeConfig::fitting(DriverKind::Zfs, &lvm);
+        assert_eq!(kept, map(&[("size", "1GB"), ("user.a", "b")]));
+        let pool = VolumeConfig { size: Some(Bytes(1)), use_refquota: Some(true), ..Default::default() };
+        let own = VolumeConfig { size: Some(Bytes(2)), ..Default::default() };
+        let both = own.or(&pool);
+        assert_eq!((both.size, both.use_refquota), (Some(Bytes(2)), Some(true)));
+        let changed = map(&[("size", "2GB"), ("block.filesystem", "ext4"), ("user.a", "b")]);
+        assert!(VolumeConfig::check_update(DriverKind::Lvm, &lvm, &changed).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Pools on disk: made, filled by many at once, interrupted, repaired, removed.
 
 use super::*;
+use crate::volume::VolumeSource;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
@@ -39,6 +40,20 @@ fn pool_name() -> PoolName {
 
 fn name(text: &str) -> InstanceName {
     InstanceName::parse(text).unwrap()
+}
+
+/// A container's volume.
+fn c(text: &str) -> Volume {
+    Volume::Container(name(text))
+}
+
+/// What is asked of a volume that nothing is asked of.
+fn none() -> VolumeConfig {
+    VolumeConfig::default()
+}
+
+fn of_image(digit: char) -> VolumeSource {
+    VolumeSource::still(Volume::Image(image(digit)))
 }
 
 fn image(digit: char) -> Fingerprint {
@@ -114,12 +129,12 @@ async fn a_source_elsewhere_is_mounted() {
     let config = BTreeMap::from([("source".to_owned(), source.display().to_string())]);
     let (pool, config) = Pool::create(&host.var(), pool_name(), DriverKind::Dir, &config).await.unwrap();
     assert_eq!(config["volatile.initial_source"], source.display().to_string());
-    pool.create_container(&name("c1"), VolumeSource::Empty).await.unwrap();
+    pool.make(&c("c1"), VolumeSource::Empty, &none()).await.unwrap();
     let seen = source.join("containers/c1/rootfs").exists();
     let unmounted = pool.unmount().await.unwrap();
     let again = (pool.unmount().await.unwrap(), pool.mount().await.unwrap(), pool.mount().await.unwrap());
-    let back = pool.container_path(&name("c1")).exists();
-    pool.delete_container(&name("c1")).await.unwrap();
+    let back = pool.volume_path(&c("c1")).exists();
+    pool.delete_volume(&c("c1")).await.unwrap();
     pool.delete().await.unwrap();
     assert!(seen && unmounted && back);
     assert_eq!(again, (false, true, false));
@@ -147,14 +162,14 @@ async fn an_image_is_filled_once_however_many_ask() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(filled.load(Ordering::SeqCst), 1);
-    assert_eq!(pool.images().await.unwrap(), [image('a')]);
+    assert_eq!(pool.volumes(Kind::Image).await.unwrap(), [Volume::Image(image('a'))]);
     assert_eq!(pool.ensure_image(&image('a'), fill).await.unwrap(), Ensured::Present);
     assert_eq!(mode(&pool.path().join("images").join(image('a'))), 0o700);
     assert_eq!(pool.inner.images.len(), 0);
 
-    assert!(pool.delete_image(&image('a')).await.unwrap());
-    assert!(!pool.delete_image(&image('a')).await.unwrap());
-    assert!(!pool.has_image(&image('a')).await.unwrap());
+    assert!(pool.delete_volume(&Volume::Image(image('a'))).await.unwrap());
+    assert!(!pool.delete_volume(&Volume::Image(image('a'))).await.unwrap());
+    assert!(!pool.has(&Volume::Image(image('a'))).await.unwrap());
     assert_eq!(pool.ensure_image(&image('a'), fill).await.unwrap(), Ensured::Made);
 }
 
@@ -203,29 +218,29 @@ async fn containers_come_from_images_containers_and_nothing() {
     let host = Host::new();
     let pool = host.pool().await;
     pool.ensure_image(&image('a'), fill).await.unwrap();
-    let (c1, c2, empty) = (name("c1"), name("c2"), name("empty"));
-    pool.create_container(&c1, VolumeSource::Image(image('a'))).await.unwrap();
-    let hostname = |of: &InstanceName| pool.rootfs_path(of).join("etc/hostname");
+    let (c1, c2, empty) = (c("c1"), c("c2"), c("empty"));
+    pool.make(&c1, of_image('a'), &none()).await.unwrap();
+    let hostname = |of: &Volume| pool.volume_path(of).join("rootfs/etc/hostname");
     std::fs::write(hostname(&c1), "c1").unwrap();
-    pool.create_container(&c2, VolumeSource::Container { name: c1.clone(), running: true }).await.unwrap();
-    pool.create_container(&empty, VolumeSource::Empty).await.unwrap();
+    pool.make(&c2, VolumeSource::Volume { volume: c1.clone(), snapshots: Vec::new(), running: true }, &none()).await.unwrap();
+    pool.make(&empty, VolumeSource::Empty, &none()).await.unwrap();
     assert_eq!(std::fs::read_to_string(hostname(&c2)).unwrap(), "c1");
-    assert_eq!(pool.containers().await.unwrap(), [c1.clone(), c2.clone(), empty.clone()]);
+    assert_eq!(pool.volumes(Kind::Container).await.unwrap(), [c1.clone(), c2.clone(), empty.clone()]);
     for container in [&c1, &c2, &empty] {
-        assert_eq!(mode(&pool.container_path(container)), 0o700);
-        let link = host.var().join("containers").join(container);
-        assert_eq!(std::fs::read_link(link).unwrap(), pool.container_path(container));
+        assert_eq!(mode(&pool.volume_path(container)), 0o700);
+        let link = host.var().join("containers").join(container.name());
+        assert_eq!(std::fs::read_link(link).unwrap(), pool.volume_path(container));
     }
-    assert_eq!(mode(&pool.rootfs_path(&empty)), 0o755);
-    assert!(pool.container_usage(&c1).await.unwrap() > 0);
+    assert_eq!(mode(&pool.volume_path(&empty).join("rootfs")), 0o755);
+    assert!(pool.usage(&c1).await.unwrap() > 0);
 
     // The image goes, what was made of it stays.
-    pool.delete_image(&image('a')).await.unwrap();
+    pool.delete_volume(&Volume::Image(image('a'))).await.unwrap();
     assert!(hostname(&c1).exists());
-    let missing = pool.create_container(&name("c3"), VolumeSource::Image(image('a'))).await.unwrap_err();
-    assert!(matches!(missing, Error::NoImage { .. }), "{missing}");
-    let taken = pool.create_container(&c1, VolumeSource::Empty).await.unwrap_err();
-    assert!(matches!(taken, Error::ContainerExists { .. }), "{taken}");
+    let missing = pool.make(&c("c3"), of_image('a'), &none()).await.unwrap_err();
+    assert!(matches!(missing, Error::NoVolume { .. }), "{missing}");
+    let taken = pool.make(&c1, VolumeSource::Empty, &none()).await.unwrap_err();
+    assert!(matches!(taken, Error::VolumeExists { .. }), "{taken}");
     assert_eq!(std::fs::read_to_string(hostname(&c1)).unwrap(), "c1");
     assert!(matches!(pool.delete().await.unwrap_err(), Error::PoolInUse { .. }));
 }
@@ -234,21 +249,21 @@ async fn containers_come_from_images_containers_and_nothing() {
 async fn names_move_and_go() {
     let host = Host::new();
     let pool = host.pool().await;
-    let (a, b, c) = (name("a"), name("b"), name("c"));
-    pool.create_container(&a, VolumeSource::Empty).await.unwrap();
-    pool.create_container(&b, VolumeSource::Empty).await.unwrap();
-    assert!(matches!(pool.rename_container(&a, &b).await.unwrap_err(), Error::ContainerExists { .. }));
-    assert!(matches!(pool.rename_container(&c, &a).await.unwrap_err(), Error::NoContainer { .. }));
-    pool.rename_container(&a, &c).await.unwrap();
-    let link = |of: &InstanceName| host.var().join("containers").join(of);
+    let (a, b, d) = (c("a"), c("b"), c("d"));
+    pool.make(&a, VolumeSource::Empty, &none()).await.unwrap();
+    pool.make(&b, VolumeSource::Empty, &none()).await.unwrap();
+    assert!(matches!(pool.rename(&a, &b).await.unwrap_err(), Error::VolumeExists { .. }));
+    assert!(matches!(pool.rename(&d, &c("e")).await.unwrap_err(), Error::NoVolume { .. }));
+    pool.rename(&a, &d).await.unwrap();
+    let link = |of: &Volume| host.var().join("containers").join(of.name());
     assert!(link(&a).symlink_metadata().is_err());
-    assert_eq!(std::fs::read_link(link(&c)).unwrap(), pool.container_path(&c));
-    assert!(pool.delete_container(&c).await.unwrap());
-    assert!(!pool.delete_container(&c).await.unwrap());
-    assert!(link(&c).symlink_metadata().is_err());
+    assert_eq!(std::fs::read_link(link(&d)).unwrap(), pool.volume_path(&d));
+    assert!(pool.delete_volume(&d).await.unwrap());
+    assert!(!pool.delete_volume(&d).await.unwrap());
+    assert!(link(&d).symlink_metadata().is_err());
     // The name is free at once.
-    pool.create_container(&c, VolumeSource::Empty).await.unwrap();
-    pool.delete_container(&c).await.unwrap();
+    pool.make(&d, VolumeSource::Empty, &none()).await.unwrap();
+    pool.delete_volume(&d).await.unwrap();
     pool.settle().await.unwrap();
     let left: Vec<_> =
         std::fs::read_dir(pool.path().join("containers")).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -261,19 +276,19 @@ async fn something_in_the_way_of_a_link_is_not_removed() {
     let pool = host.pool().await;
     let way = host.var().join("containers/c1");
     std::fs::create_dir(&way).unwrap();
-    let error = pool.create_container(&name("c1"), VolumeSource::Empty).await.unwrap_err();
+    let error = pool.make(&c("c1"), VolumeSource::Empty, &none()).await.unwrap_err();
     assert!(matches!(error, Error::InTheWay { .. }), "{error}");
     pool.settle().await.unwrap();
-    assert!(way.exists() && !pool.container_path(&name("c1")).exists());
+    assert!(way.exists() && !pool.volume_path(&c("c1")).exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_crash_leaves_is_repaired() {
     let host = Host::new();
     let pool = host.pool().await;
-    let (c1, c2) = (name("c1"), name("c2"));
-    pool.create_container(&c1, VolumeSource::Empty).await.unwrap();
-    pool.create_container(&c2, VolumeSource::Empty).await.unwrap();
+    let (c1, c2) = (c("c1"), c("c2"));
+    pool.make(&c1, VolumeSource::Empty, &none()).await.unwrap();
+    pool.make(&c2, VolumeSource::Empty, &none()).await.unwrap();
     // Killed while copying, while unpacking, while removing, between a volume and its link, and
     // between the two links of a rename.
     for left in
@@ -282,7 +297,7 @@ async fn what_a_crash_leaves_is_repaired() {
         std::fs::create_dir_all(pool.path().join(left)).unwrap();
     }
     std::fs::remove_file(host.var().join("containers/c1")).unwrap();
-    std::os::unix::fs::symlink(pool.container_path(&name("old")), host.var().join("containers/old")).unwrap();
+    std::os::unix::fs::symlink(pool.volume_path(&c("old")), host.var().join("containers/old")).unwrap();
     std::os::unix::fs::symlink("/nowhere", host.var().join("containers/foreign")).unwrap();
 
     let pool = host.reopened();
@@ -290,8 +305,8 @@ async fn what_a_crash_leaves_is_repaired() {
     let repaired = pool.repair().await.unwrap();
     assert!(repaired.failed.is_empty(), "{:?}", repaired.failed);
     assert_eq!((repaired.removed.len(), repaired.links.len()), (3, 2));
-    assert_eq!(pool.containers().await.unwrap(), [c1.clone(), c2]);
-    assert_eq!(std::fs::read_link(host.var().join("containers/c1")).unwrap(), pool.container_path(&c1));
+    assert_eq!(pool.volumes(Kind::Container).await.unwrap(), [c1.clone(), c2]);
+    assert_eq!(std::fs::read_link(host.var().join("containers/c1")).unwrap(), pool.volume_path(&c1));
     assert!(host.var().join("containers/old").symlink_metadata().is_err());
     assert!(host.var().join("containers/foreign").symlink_metadata().is_ok());
     let again = pool.repair().await.unwrap();
@@ -302,8 +317,8 @@ async fn what_a_crash_leaves_is_repaired() {
 async fn a_copy_that_fails_leaves_nothing() {
     let host = Host::new();
     let pool = host.pool().await;
-    let missing = VolumeSource::Container { name: name("missing"), running: false };
-    assert!(pool.create_container(&name("c1"), missing).await.is_err());
+    let missing = VolumeSource::still(c("missing"));
+    assert!(pool.make(&c("c1"), missing, &none()).await.is_err());
     pool.ensure_image(&image('a'), fill).await.unwrap();
     // A file where the copy cannot read: something mounted inside.
     if rustix::process::geteuid().is_root() {
@@ -312,7 +327,7 @@ async fn a_copy_that_fails_leaves_nothing() {
             std::process::Command::new(args[0]).args(&args[1..]).arg(&inside).status().unwrap()
         };
         assert!(mount(&["mount", "-t", "tmpfs", "none"]).success());
-        let result = pool.create_container(&name("c1"), VolumeSource::Image(image('a'))).await;
+        let result = pool.make(&c("c1"), of_image('a'), &none()).await;
         assert!(mount(&["umount"]).success());
         assert!(matches!(result, Err(Error::Tree(crate::tree::TreeError::MountPoint { .. }))), "{result:?}");
     } else {
