@@ -11,6 +11,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::Mounted;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a server is kept for the next request.
@@ -25,10 +26,14 @@ type Question = (FileRequest, oneshot::Sender<Answer>);
 pub(crate) struct FileQueue(mpsc::Sender<Question>);
 
 impl FileQueue {
-    /// Serves questions until nobody asks any more.
-    pub(crate) fn new(server: FileServer) -> Self {
+    /// Serves questions until nobody asks any more. The volume of a container that does not run stays
+    /// mounted for as long.
+    pub(crate) fn new(server: FileServer, volume: Option<Mounted>) -> Self {
         let (sender, questions) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(server, questions));
+        tokio::spawn(async move {
+            serve(server, questions).await;
+            drop(volume);
+        });
         Self(sender)
     }
 

@@ -5,12 +5,13 @@ use crate::instances::Registry;
 use crate::var::Var;
 use crate::{Error, Progress};
 use api::instances::Instance;
-use api::storage::{Amount, Pool, PoolResources, PoolsPost, Volume};
+use api::storage::{Amount, Pool, PoolResources, PoolsPost, Volume as Shown};
 use image::{ImageFiles, Limits};
+use model::devices::Disk;
 use model::names::{Fingerprint, InstanceName, PoolName};
 use std::path::PathBuf;
 use std::sync::Arc;
-use storage::{DriverKind, EnsureError, VolumeSource};
+use storage::{DriverKind, EnsureError, Kind, Mounted, Volume, VolumeConfig, VolumeSource};
 use store::Store;
 use store::pools::Pool as Record;
 
@@ -150,21 +151,21 @@ impl Pools {
     ///
     /// # Errors
     /// Not found.
-    pub async fn volumes(&self, name: &str) -> Result<Vec<Volume>, Error> {
+    pub async fn volumes(&self, name: &str) -> Result<Vec<Shown>, Error> {
         let held = self.held(name)?;
-        let volume = |kind: &str, name: String, user: String| Volume {
+        let volume = |kind: &str, name: String, user: String| Shown {
             kind: kind.to_owned(),
             name,
             used_by: vec![user],
             location: "none".to_owned(),
-            ..Volume::default()
+            ..Shown::default()
         };
-        let mut volumes: Vec<Volume> = held
+        let mut volumes: Vec<Shown> = held
             .pool
-            .images()
+            .volumes(Kind::Image)
             .await?
-            .into_iter()
-            .map(|image| volume("image", image.to_string(), format!("/1.0/images/{image}")))
+            .iter()
+            .map(|image| volume("image", image.name().to_owned(), format!("/1.0/images/{}", image.name())))
             .collect();
         for user in self.show(&held).used_by {
             let name = user.rsplit('/').next().unwrap_or_default().to_owned();
@@ -181,10 +182,10 @@ impl Pools {
                 kinds.push(held.pool.kind());
             }
         }
-        let join = |of: fn(DriverKind) -> &'static str| {
-            kinds.iter().map(|kind| of(*kind)).collect::<Vec<_>>().join(" | ")
-        };
-        (join(DriverKind::name), join(DriverKind::version))
+        let names = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" | ");
+        // Drivers that use programs have theirs.
+        let versions = kinds.iter().map(|_| "1").collect::<Vec<_>>().join(" | ");
+        (names, versions)
     }
 
     /// The pool of a container: that of its root device.
@@ -214,15 +215,28 @@ impl Pools {
         }
     }
 
-    /// The directory of a container's volume.
-    pub(crate) fn container(&self, pool: &PoolName, name: &InstanceName) -> Result<PathBuf, Error> {
-        Ok(self.usable(pool)?.container_path(name))
+    /// A container's volume, mounted for as long as the result lives.
+    pub(crate) async fn container(&self, pool: &PoolName, name: &InstanceName) -> Result<Mounted, Error> {
+        let volume = Volume::Container(name.clone());
+        Ok(self.usable(pool)?.mount_volume(&volume, &VolumeConfig::default()).await?)
+    }
+
+    /// What is asked of the volume of a container whose root device this is.
+    pub(crate) fn root_config(root: &Disk) -> VolumeConfig {
+        VolumeConfig { size: root.size, ..VolumeConfig::default() }
+    }
+
+    /// Removes a volume that was made by work that failed afterwards.
+    pub(crate) async fn take_back(volumes: &storage::Pool, volume: &Volume) {
+        if let Err(error) = volumes.delete_volume(volume).await {
+            tracing::error!(%volume, error = &error as &dyn std::error::Error, "cannot remove a volume that was made in vain");
+        }
     }
 
     /// Makes a container's volume from an image, which is unpacked if this is its first use here.
     pub(crate) async fn create_from_image(
         &self,
-        pool: &PoolName,
+        (pool, config): (&PoolName, &VolumeConfig),
         name: &InstanceName,
         fingerprint: &Fingerprint,
         files: ImageFiles,
@@ -230,7 +244,8 @@ impl Pools {
     ) -> Result<(), Error> {
         let pool = self.usable(pool)?;
         self.ensure_image(&pool, fingerprint, files, progress).await?;
-        Ok(pool.create_container(name, VolumeSource::Image(fingerprint.clone())).await?)
+        let image = VolumeSource::still(Volume::Image(fingerprint.clone()));
+        Ok(pool.make(&Volume::Container(name.clone()), image, config).await?)
     }
 
     /// Sees to it that an image is unpacked in a pool.
@@ -254,24 +269,30 @@ impl Pools {
     }
 
     /// An empty volume.
-    pub(crate) async fn create_empty(&self, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
-        Ok(self.usable(pool)?.create_container(name, VolumeSource::Empty).await?)
+    pub(crate) async fn create_empty(
+        &self,
+        (pool, config): (&PoolName, &VolumeConfig),
+        name: &InstanceName,
+    ) -> Result<(), Error> {
+        let container = Volume::Container(name.clone());
+        Ok(self.usable(pool)?.make(&container, VolumeSource::Empty, config).await?)
     }
 
-    /// Removes a container's volume; having none is fine.
+    /// Removes a container's volume and its snapshots; having none is fine.
     pub(crate) async fn remove_container(&self, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
-        self.usable(pool)?.delete_container(name).await?;
+        self.usable(pool)?.delete_volume(&Volume::Container(name.clone())).await?;
         Ok(())
     }
 
-    /// Gives a container's volume another name.
+    /// Gives a container's volume and its snapshots another name.
     pub(crate) async fn rename_container(
         &self,
         pool: &PoolName,
         old: &InstanceName,
         new: &InstanceName,
     ) -> Result<(), Error> {
-        Ok(self.usable(pool)?.rename_container(old, new).await?)
+        let (old, new) = (Volume::Container(old.clone()), Volume::Container(new.clone()));
+        Ok(self.usable(pool)?.rename(&old, &new).await?)
     }
 
     /// Every pool that can be used.

@@ -50,6 +50,23 @@ pub(crate) fn tidy(directory: &Path) -> Result<(), Error> {
     }
 }
 
+/// Removes everything from a directory.
+pub(crate) fn clear(directory: &Path) -> Result<(), Error> {
+    for entry in std::fs::read_dir(directory).map_err(io_error("read", directory))? {
+        let entry = entry.map_err(io_error("read", directory))?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let kind = entry.file_type().map_err(io_error("look at", &path))?;
+        if name == "lost+found" {
+            continue;
+        } else if kind.is_dir() {
+            tree::remove_tree(&path)?;
+        } else {
+            std::fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

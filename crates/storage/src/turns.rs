@@ -71,8 +71,11 @@ mod tests {
             let (turns, inside) = (turns.clone(), inside.clone());
             tasks.spawn(async move {
                 let (a, b) = (volume("a"), volume("b"));
-                let turn =
-                    if number % 2 == 0 { turns.take_both(&a, &b).await } else { turns.take_both(&b, &a).await };
+                let turn = if number % 2 == 0 {
+                    turns.take_both(&a, &b).await
+                } else {
+                    turns.take_both(&b, &a).await
+                };
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                 tokio::task::yield_now().await;
                 inside.fetch_sub(1, Ordering::SeqCst);

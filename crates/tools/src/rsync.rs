@@ -122,7 +122,16 @@ pub async fn mirror(from: &Path, to: &Path, limit: Option<u64>, live: bool) -> R
     let mut source = from.as_os_str().to_owned();
     source.push("/");
     let run = Run::new("rsync")
-        .args(["-aHAX", "--sparse", "--devices", "--specials", "--numeric-ids", "--delete", "--checksum", "-q"])
+        .args([
+            "-aHAX",
+            "--sparse",
+            "--devices",
+            "--specials",
+            "--numeric-ids",
+            "--delete",
+            "--checksum",
+            "-q",
+        ])
         .arg(format!("--bwlimit={}", limit.map_or(0, |bytes| (bytes / 1024).max(1))))
         .arg("--")
         .arg(source)

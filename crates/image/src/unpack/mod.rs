@@ -28,6 +28,7 @@ use crate::format::Format;
 use crate::metadata::{FILE_NAME, Metadata, MetadataError};
 use limits::Budget;
 use rustix::fs::{CWD, Mode, mkdirat, statvfs};
+use rustix::io::Errno;
 use shape::Shape;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,23 +55,23 @@ pub struct Unpacked {
     pub bytes: u64,
 }
 
-/// Unpacks an image into `dest`, which must not exist and is made with mode 0700.
+/// Unpacks an image into `dest`, an empty directory, or none: then it is made with mode 0700.
 ///
-/// If the returned future is dropped, the work ends soon after and `dest` goes.
+/// If the returned future is dropped, the work ends soon after and `dest` is as it was.
 ///
 /// # Errors
-/// [`UnpackError`]; `dest` does not exist then.
+/// [`UnpackError`]; `dest` is as it was then.
 pub async fn unpack(files: ImageFiles, dest: PathBuf, limits: Limits) -> Result<Unpacked, UnpackError> {
     let wanted = limits.total_bytes;
-    let parent = dest.parent().map_or_else(|| dest.clone(), Path::to_owned);
-    let limits = blocking(move || within_free_space(limits, &parent)).await??;
+    let place = if dest.is_dir() { dest.clone() } else { dest.parent().unwrap_or(&dest).to_owned() };
+    let limits = blocking(move || within_free_space(limits, &place)).await??;
     let unpacked = unpack_within(files, dest.clone(), limits).await;
     // The bound that was passed was the disk's.
     unpacked.map_err(|error| match error {
         error if error.is_too_large() && limits.total_bytes < wanted => UnpackError::NoRoom {
             dest,
             bytes: limits.total_bytes,
-            source: io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error()),
+            source: io::Error::from_raw_os_error(Errno::NOSPC.raw_os_error()),
         },
         error => error,
     })
@@ -119,24 +120,54 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 /// A directory that goes away unless it is kept.
 struct Destination {
     path: PathBuf,
+    /// It was not there before.
+    made: bool,
     kept: bool,
 }
 
 impl Destination {
     fn make(path: PathBuf) -> Result<Self, UnpackError> {
-        mkdirat(CWD, &path, Mode::RWXU).map_err(|errno| prepare("make", &path, errno.into()))?;
-        Ok(Self { path, kept: false })
+        match mkdirat(CWD, &path, Mode::RWXU) {
+            Ok(()) => Ok(Self { path, made: true, kept: false }),
+            Err(Errno::EXIST) if is_empty(&path) => Ok(Self { path, made: false, kept: false }),
+            Err(errno) => Err(prepare("make", &path, errno.into())),
+        }
     }
 
     fn keep(mut self) {
         self.kept = true;
     }
+
+    fn remove(&self) -> io::Result<()> {
+        if self.made {
+            return std::fs::remove_dir_all(&self.path);
+        }
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name() == CHECK {
+                continue;
+            } else if entry.file_type()?.is_dir() {
+                std::fs::remove_dir_all(entry.path())?;
+            } else {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a file system of its own has from the start, for what its check finds.
+const CHECK: &str = "lost+found";
+
+fn is_empty(path: &Path) -> bool {
+    let Ok(mut entries) = std::fs::read_dir(path) else { return false };
+    entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == CHECK))
 }
 
 impl Drop for Destination {
     fn drop(&mut self) {
         if !self.kept
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
+            && let Err(error) = self.remove()
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(path = %self.path.display(), %error, "cannot remove what was unpacked of an image");

@@ -307,7 +307,7 @@ impl Images {
             Err(error) => return Err(error.into()),
         }
         for pool in self.pools.all_usable() {
-            pool.delete_image(fingerprint).await?;
+            pool.delete_volume(&storage::Volume::Image(fingerprint.clone())).await?;
         }
         import::remove_files(&self.var, fingerprint).await
     }

@@ -5,7 +5,8 @@ use super::owner::Owner;
 use crate::Error;
 use api::Config;
 use model::names::{InstanceName, PoolName, SnapshotName};
-use storage::VolumeSource;
+use std::sync::Arc;
+use storage::{Parcel, Volume, VolumeConfig, VolumeSource};
 use store::snapshots::Snapshot;
 
 /// What is copied.
@@ -23,43 +24,48 @@ pub(crate) struct Job {
     pub(crate) name: InstanceName,
     /// Its pool.
     pub(crate) pool: PoolName,
+    /// What is asked of its volume.
+    pub(crate) config: VolumeConfig,
     pub(crate) what: What,
 }
 
 impl Owner {
-    /// Makes the volumes of a copy; gives the records of the snapshots among them. On failure some
-    /// of the volumes may be there.
+    /// Makes the volumes of a copy; gives the records of the snapshots among them. On failure nothing of
+    /// them is there.
     pub(super) async fn copy_to(&mut self, job: Job) -> Result<Vec<Snapshot>, Error> {
-        let Job { name, pool, what } = job;
-        let (from, source) = (self.record.pool.clone(), self.record.name.clone());
-        if from != pool {
-            return Err(Error::Unsupported {
-                subject: format!("Copying from the pool {from} to {pool}"),
-                feature: "copies between pools",
-                hint: "copy within the pool",
-            });
-        }
-        let volumes = self.context.pools.usable(&pool)?;
-        let mut copied = Vec::new();
-        if what == (What::Container { snapshots: true }) {
-            for snapshot in self.entry().snapshots().iter() {
-                let old = VolumeSource::Snapshot { container: source.clone(), name: snapshot.name.clone() };
-                volumes.create_snapshot(&name, &snapshot.name, old).await?;
-                copied.push(of_copy(snapshot));
+        let Job { name, pool, config, what } = job;
+        let (from, container) = (self.record.pool.clone(), Volume::Container(self.record.name.clone()));
+        let (volumes, target) = (self.context.pools.usable(&pool)?, Volume::Container(name));
+        let entry = self.entry().clone();
+        let (snapshots, volume, running) = match what {
+            What::Container { snapshots: true } => (entry.snapshots(), container, entry.live().is_some()),
+            What::Container { snapshots: false } => (Arc::default(), container, entry.live().is_some()),
+            What::Snapshot(name) => {
+                (Arc::default(), Volume::ContainerSnapshot(self.record.name.clone(), name), false)
             }
+        };
+        let names: Vec<SnapshotName> = snapshots.iter().map(|snapshot| snapshot.name.clone()).collect();
+        let other = if from == pool { None } else { Some(self.context.pools.usable(&from)?) };
+        let copied = async {
+            let made = match other {
+                None => {
+                    let source = VolumeSource::Volume { volume, snapshots: names, running };
+                    volumes.make(&target, source, &config).await
+                }
+                Some(other) => {
+                    let there = VolumeConfig::default();
+                    let parcel = Parcel { volume, snapshots: names, config: there, running };
+                    volumes.copy_from(&other, &parcel, &target, &config).await
+                }
+            };
+            Ok(made?)
+        };
+        if running {
+            self.still(copied).await?;
+        } else {
+            copied.await?;
         }
-        match what {
-            What::Snapshot(snapshot) => {
-                let old = VolumeSource::Snapshot { container: source, name: snapshot };
-                volumes.create_container(&name, old).await?;
-            }
-            What::Container { .. } => {
-                let running = self.entry().live().is_some();
-                let old = VolumeSource::Container { name: source, running };
-                self.still(async { Ok(volumes.create_container(&name, old).await?) }).await?;
-            }
-        }
-        Ok(copied)
+        Ok(snapshots.iter().map(|snapshot| of_copy(snapshot)).collect())
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Creation, gate};
 use crate::devices::nic;
 use crate::images::{Hold, Origin as ImageOrigin, Purpose};
 use crate::journal::{self, Entry as Journal};
+use crate::pools::Pools;
 use crate::steps::Steps;
 use crate::{Error, Progress};
 use api::instances::{InstancesPost, Source};
@@ -20,6 +21,7 @@ use model::power::LastPower;
 use model::state::InstanceState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use storage::VolumeConfig;
 use store::instances::{Instance as Record, NewInstance};
 use store::snapshots::Snapshot;
 
@@ -45,6 +47,7 @@ enum Origin {
 struct Plan {
     record: NewInstance,
     pool: PoolName,
+    config: VolumeConfig,
     origin: Origin,
     reservation: Reservation,
     /// Where the streams go, if the other server connects them.
@@ -169,7 +172,8 @@ fn plan(context: &Arc<Context>, post: InstancesPost, reservation: Reservation) -
         profiles,
         created_at: Time::now(),
     };
-    Ok(Plan { record, pool, origin, reservation, streams, runs })
+    let config = Pools::root_config(&checked.root.1);
+    Ok(Plan { record, pool, config, origin, reservation, streams, runs })
 }
 
 fn reserve(context: &Context, name: &str) -> Result<Reservation, Error> {
@@ -289,7 +293,7 @@ fn from_copy(context: &Context, source: &Source) -> Result<(Origin, Inherited), 
 }
 
 async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result<Arc<Entry>, Error> {
-    let Plan { mut record, pool, origin, reservation, .. } = plan;
+    let Plan { mut record, pool, config, origin, reservation, .. } = plan;
     let name = record.name.clone();
     let mut steps = Steps::new(name.as_str());
     let entry = Journal::Create { name: name.clone(), pool: pool.clone() };
@@ -297,7 +301,7 @@ async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result
     steps.undo("create:journal", journal::give_up(context.store.clone(), journal));
     // Some of the volumes of a copy may be there when it fails.
     steps.undo("create:volume", remove_volumes(context.clone(), pool.clone(), name.clone()));
-    let volumes = make_volumes(context, &record, origin, progress);
+    let volumes = make_volumes(context, (&record, &config), origin, progress);
     let Made { snapshots, keys, sink } = steps.run("create:volume", volumes).await?;
     record.config.extend(keys);
     let record: Record = steps
@@ -343,26 +347,27 @@ struct Made {
 /// Makes the volumes.
 async fn make_volumes(
     context: &Context,
-    record: &NewInstance,
+    (record, config): (&NewInstance, &VolumeConfig),
     origin: Origin,
     progress: &Progress,
 ) -> Result<Made, Error> {
     let (pool, name) = (&record.pool, &record.name);
     match origin {
-        Origin::Empty => context.pools.create_empty(pool, name).await?,
+        Origin::Empty => context.pools.create_empty((pool, config), name).await?,
         Origin::Image(held) => {
             let fingerprint = held.fingerprint();
             let files = context.images.files(fingerprint);
-            context.pools.create_from_image(pool, name, fingerprint, files, progress).await?;
+            context.pools.create_from_image((pool, config), name, fingerprint, files, progress).await?;
             context.images.used(fingerprint).await;
         }
         Origin::Copy { from, what } => {
-            let job = Job { name: name.clone(), pool: pool.clone(), what };
+            let job = Job { name: name.clone(), pool: pool.clone(), config: config.clone(), what };
             let snapshots = from.ask(|reply| Request::Copy { job, reply }).await?;
             return Ok(Made { snapshots, ..Made::default() });
         }
         Origin::Peer { peer, base } => {
-            let Received { snapshots, keys, sink } = receive(context, record, peer, base, progress).await?;
+            let Received { snapshots, keys, sink } =
+                receive(context, (record, config), peer, base, progress).await?;
             return Ok(Made { snapshots, keys, sink: Some(sink) });
         }
     }
@@ -370,11 +375,7 @@ async fn make_volumes(
 }
 
 async fn remove_volumes(context: Arc<Context>, pool: PoolName, name: InstanceName) {
-    let removed = async {
-        context.pools.usable(&pool)?.delete_snapshots(&name).await?;
-        context.pools.remove_container(&pool, &name).await
-    };
-    if let Err(error) = removed.await {
+    if let Err(error) = context.pools.remove_container(&pool, &name).await {
         tracing::error!(instance = %name, error = %error.story(), "cannot remove the volumes of a failed creation");
     }
 }

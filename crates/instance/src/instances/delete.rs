@@ -27,8 +27,6 @@ impl Owner {
         self.entry().set_live(None);
         let entry = Journal::Delete { name: name.clone(), pool: pool.clone() };
         let journal = steps.run("delete:journal", journal::begin(&context.store, entry)).await?;
-        let snapshots = async { Ok(context.pools.usable(&pool)?.delete_snapshots(&name).await?) };
-        steps.run("delete:snapshots", snapshots).await?;
         steps.run("delete:volume", context.pools.remove_container(&pool, &name)).await?;
         steps
             .run("delete:record", async {

@@ -83,7 +83,8 @@ impl Owner {
             return Ok(rates::Averages::new());
         }
         let name: &InstanceName = &self.record.name;
-        let root = self.context.pools.container(&self.record.pool, name)?.join("rootfs");
+        let mounted = self.context.pools.container(&self.record.pool, name).await?;
+        let root = mounted.path().join("rootfs");
         tokio::task::spawn_blocking(move || disks::limits_of(&devices, &root))
             .await
             .map_err(|_| Error::Shutdown)?

@@ -6,6 +6,7 @@ use model::IdMap;
 use network::interfaces::Seen;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use storage::Mounted;
 
 /// Descriptors and facts that exist only while a container runs. Shared by everybody who looks
 /// into it; closed with the last of them.
@@ -26,6 +27,9 @@ pub(crate) struct Live {
     pub(crate) interfaces: Mutex<Option<Arc<Seen>>>,
     /// Its ids; `None`: privileged.
     pub(crate) idmap: Option<IdMap>,
+    /// Its volume, which stays mounted.
+    #[expect(dead_code, reason = "held for what happens when it goes")]
+    pub(crate) volume: Mounted,
 }
 
 impl Live {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
+use storage::Mounted;
 
 const TEMPLATES: &str = "templates";
 /// The largest of these files, in bytes.
@@ -26,9 +26,9 @@ impl Instances {
     /// # Errors
     /// No such container, or it has no metadata.
     pub async fn metadata(&self, name: &str) -> Result<Value, Error> {
-        let home = self.home(name)?;
+        let home = self.home(name).await?;
         let missing = Error::not_found("Metadata of the container", name);
-        let text = blocking(move || read(&directory(&home)?, FILE_NAME)).await?.ok_or(missing)?;
+        let text = blocking(move || read(&directory(home.path())?, FILE_NAME)).await?.ok_or(missing)?;
         let metadata = Metadata::parse(&String::from_utf8_lossy(&text)).map_err(image::Error::from)?;
         serde_json::to_value(metadata).map_err(|_| Error::Shutdown)
     }
@@ -38,12 +38,12 @@ impl Instances {
     /// # Errors
     /// No such container; metadata that no image could have.
     pub async fn set_metadata(&self, name: &str, metadata: Value) -> Result<(), Error> {
-        let home = self.home(name)?;
+        let home = self.home(name).await?;
         let wrong = |reason: String| Error::BadMetadata { reason };
         let metadata: Metadata = serde_json::from_value(metadata).map_err(|e| wrong(e.to_string()))?;
         metadata.validate().map_err(|e| wrong(e.to_string()))?;
         let text = metadata.to_yaml().map_err(|e| wrong(e.to_string()))?;
-        blocking(move || write(&directory(&home)?, FILE_NAME, text.as_bytes())).await
+        blocking(move || write(&directory(home.path())?, FILE_NAME, text.as_bytes())).await
     }
 
     /// Names of the templates.
@@ -51,9 +51,9 @@ impl Instances {
     /// # Errors
     /// No such container.
     pub async fn templates(&self, name: &str) -> Result<Vec<String>, Error> {
-        let home = self.home(name)?;
+        let home = self.home(name).await?;
         blocking(move || {
-            let Some(dir) = templates(&directory(&home)?)? else { return Ok(Vec::new()) };
+            let Some(dir) = templates(&directory(home.path())?)? else { return Ok(Vec::new()) };
             let mut names: Vec<String> = rustix::fs::Dir::read_from(&dir)?
                 .filter_map(Result::ok)
                 .filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned))
@@ -70,9 +70,9 @@ impl Instances {
     /// # Errors
     /// No such container or template.
     pub async fn template(&self, name: &str, file: &str) -> Result<Vec<u8>, Error> {
-        let (home, file) = (self.home(name)?, plain(file)?);
+        let (home, file) = (self.home(name).await?, plain(file)?);
         let missing = Error::not_found("Template", &file);
-        blocking(move || templates(&directory(&home)?)?.map_or(Ok(None), |dir| read(&dir, &file)))
+        blocking(move || templates(&directory(home.path())?)?.map_or(Ok(None), |dir| read(&dir, &file)))
             .await?
             .ok_or(missing)
     }
@@ -88,13 +88,13 @@ impl Instances {
         text: Vec<u8>,
         replace: bool,
     ) -> Result<(), Error> {
-        let (home, file) = (self.home(name)?, plain(file)?);
+        let (home, file) = (self.home(name).await?, plain(file)?);
         if text.len() as u64 > MOST {
             return Err(Error::BadMetadata { reason: "a template is larger than 1 MiB".to_owned() });
         }
         let taken = Error::TemplateExists { name: file.clone() };
         let written = blocking(move || {
-            let home = directory(&home)?;
+            let home = directory(home.path())?;
             if templates(&home)?.is_none() {
                 mkdirat(&home, TEMPLATES, Mode::from_raw_mode(0o711))?;
             }
@@ -112,10 +112,10 @@ impl Instances {
     /// # Errors
     /// No such container or template.
     pub async fn delete_template(&self, name: &str, file: &str) -> Result<(), Error> {
-        let (home, file) = (self.home(name)?, plain(file)?);
+        let (home, file) = (self.home(name).await?, plain(file)?);
         let missing = Error::not_found("Template", &file);
         let removed = blocking(move || {
-            let Some(dir) = templates(&directory(&home)?)? else { return Ok(false) };
+            let Some(dir) = templates(&directory(home.path())?)? else { return Ok(false) };
             match unlinkat(&dir, file.as_str(), AtFlags::empty()) {
                 Err(Errno::NOENT) => Ok(false),
                 result => result.map(|()| true),
@@ -124,10 +124,10 @@ impl Instances {
         if removed.await? { Ok(()) } else { Err(missing) }
     }
 
-    fn home(&self, name: &str) -> Result<PathBuf, Error> {
+    async fn home(&self, name: &str) -> Result<Mounted, Error> {
         let view = self.context.registry.get(name)?.view();
         let pool = self.context.pools.of_instance(&view)?;
-        self.context.pools.container(&pool, &InstanceName::parse(&view.name)?)
+        self.context.pools.container(&pool, &InstanceName::parse(&view.name)?).await
     }
 }
 

@@ -68,6 +68,7 @@ use model::state::{Action, Decision, decide};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use stop::Afterwards;
+use storage::Mounted;
 
 /// All containers. Cheap to clone.
 #[derive(Clone)]
@@ -285,21 +286,22 @@ impl Instances {
         if let Some(queue) = open.filter(|queue| queue.is_open()) {
             return Ok(Files::new(queue));
         }
-        let server = if entry.live().is_some() {
-            self.context.keeper.files(name).await?
+        let (server, volume) = if entry.live().is_some() {
+            (self.context.keeper.files(name).await?, None)
         } else {
-            let (rootfs, idmap) = self.root_of(&entry)?;
-            self.context.keeper.files_of(rootfs, idmap).await?
+            let (rootfs, idmap, volume) = self.root_of(&entry).await?;
+            (self.context.keeper.files_of(rootfs, idmap).await?, Some(volume))
         };
-        let queue = Arc::new(FileQueue::new(server));
+        let queue = Arc::new(FileQueue::new(server, volume));
         *entry.files.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.clone());
         Ok(Files::new(queue))
     }
 
-    fn root_of(&self, entry: &Entry) -> Result<(Rootfs, Option<model::IdMap>), Error> {
+    async fn root_of(&self, entry: &Entry) -> Result<(Rootfs, Option<model::IdMap>, Mounted), Error> {
         let view = entry.view();
         let pool = self.context.pools.of_instance(&view)?;
-        let path = self.context.pools.container(&pool, &InstanceName::parse(&view.name)?)?.join("rootfs");
+        let volume = self.context.pools.container(&pool, &InstanceName::parse(&view.name)?).await?;
+        let path = volume.path().join("rootfs");
         let privileged =
             view.expanded_config.get("security.privileged").is_some_and(|v| model::config::is_true(v));
         let on_disk = match view.config.get("volatile.last_state.idmap") {
@@ -312,7 +314,7 @@ impl Instances {
             (None, true) => self.context.platform.idmap().cloned(),
             (None, false) => None,
         };
-        Ok((Rootfs { path, idmapped, read_only: false }, idmap))
+        Ok((Rootfs { path, idmapped, read_only: false }, idmap, volume))
     }
 
     /// What went wrong with a file of a container, with the disk named if it is full.

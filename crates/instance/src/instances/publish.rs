@@ -10,10 +10,11 @@ use image::pack::{PackError, Packed, Source, pack};
 use model::names::{InstanceName, SnapshotName};
 use model::state::Action;
 use model::{Compression, IdMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use storage::{Volume, VolumeConfig};
 use store::snapshots::Snapshot;
 
 /// How often progress is told.
@@ -96,9 +97,10 @@ impl Instances {
     async fn publish_snapshot(&self, entry: &Entry, snapshot: &Snapshot, job: Job) -> Result<Packed, Error> {
         let view = entry.view();
         let volumes = self.context.pools.usable(&self.context.pools.of_instance(&view)?)?;
-        let volume = volumes.snapshot_path(&InstanceName::parse(&view.name)?, &snapshot.name);
+        let volume = Volume::ContainerSnapshot(InstanceName::parse(&view.name)?, snapshot.name.clone());
+        let mounted = volumes.mount_volume(&volume, &VolumeConfig::default()).await?;
         let content = &snapshot.content;
-        let source = source_of(volume, &content.config, content.architecture.name(), &job.wanted)?;
+        let source = source_of(mounted.path(), &content.config, content.architecture.name(), &job.wanted)?;
         let packed = job.run(source).await?;
         let name: &SnapshotName = &snapshot.name;
         match entry.snapshot(name.as_str()) {
@@ -112,20 +114,26 @@ impl Owner {
     /// Makes an image of the container's files, which nobody changes meanwhile.
     pub(super) async fn publish(&mut self, job: Job) -> Result<Packed, Error> {
         self.allow(Action::Publish)?;
-        let volume = self.context.pools.container(&self.record.pool, &self.record.name)?;
+        let mounted = self.context.pools.container(&self.record.pool, &self.record.name).await?;
         let architecture = self.record.architecture.name();
-        let source = source_of(volume, &self.record.config, architecture, &job.wanted)?;
+        let source = source_of(mounted.path(), &self.record.config, architecture, &job.wanted)?;
         job.run(source).await
     }
 }
 
-fn source_of(volume: PathBuf, config: &Config, architecture: &str, wanted: &Wanted) -> Result<Source, Error> {
+fn source_of(volume: &Path, config: &Config, architecture: &str, wanted: &Wanted) -> Result<Source, Error> {
     let idmap = match config.get("volatile.last_state.idmap") {
         Some(text) => Some(IdMap::from_json(text)?).filter(|map| !map.is_privileged()),
         None => None,
     };
     let Wanted { properties, expires_at } = wanted.clone();
-    Ok(Source { volume, idmap, architecture: architecture.to_owned(), properties, expires_at })
+    Ok(Source {
+        volume: volume.to_owned(),
+        idmap,
+        architecture: architecture.to_owned(),
+        properties,
+        expires_at,
+    })
 }
 
 impl Job {

@@ -25,16 +25,6 @@ impl Owner {
                 tracing::error!(instance = %old, error = %error.story(), "cannot give the volume its name back");
             }
         });
-        let volumes = context.pools.usable(&pool)?;
-        let moved = async { Ok(volumes.rename_snapshots(&old, &new).await?) };
-        steps.run("rename:snapshots", moved).await?;
-        let back = (volumes, old.clone(), new.clone());
-        steps.undo("rename:snapshots", async move {
-            let (volumes, old, new) = back;
-            if let Err(error) = volumes.rename_snapshots(&new, &old).await {
-                tracing::error!(instance = %old, error = &error as &dyn std::error::Error, "cannot give the snapshots their place back");
-            }
-        });
         steps
             .run("rename:record", async {
                 let (from, to) = (old.clone(), new.clone());

@@ -18,6 +18,7 @@ use model::runtime::protocol::{EventBody, Exit, Kept};
 use model::state::InstanceState;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use storage::{Kind, Volume};
 use store::instances::Instance as Record;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -59,19 +60,18 @@ async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
         Journal::Rename { from, to, pool } => {
             let pool = context.pools.usable(&pool)?;
             let (wanted, other) = if find(context, &to).await?.is_some() { (to, from) } else { (from, to) };
-            if !pool.containers().await?.contains(&wanted) {
-                pool.rename_container(&other, &wanted).await?;
-            }
-            pool.rename_snapshots(&other, &wanted).await?;
+            pool.rename(&Volume::Container(other), &Volume::Container(wanted)).await?;
         }
         Journal::Still { name } => still::thaw(context, &name).await?,
         Journal::Snapshot { name, snapshot, pool } => {
             if !has_snapshot(context, &name, &snapshot).await? {
-                context.pools.usable(&pool)?.delete_snapshot(&name, &snapshot).await?;
+                let volume = Volume::ContainerSnapshot(name, snapshot);
+                context.pools.usable(&pool)?.delete_volume(&volume).await?;
             }
         }
         Journal::DeleteSnapshot { name, snapshot, pool } => {
-            context.pools.usable(&pool)?.delete_snapshot(&name, &snapshot).await?;
+            let volume = Volume::ContainerSnapshot(name.clone(), snapshot.clone());
+            context.pools.usable(&pool)?.delete_volume(&volume).await?;
             match context.store.write(move |tx| store::snapshots::delete(tx, &name, &snapshot)).await {
                 Ok(()) | Err(store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -81,15 +81,14 @@ async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
             let pool = context.pools.usable(&pool)?;
             let renamed = has_snapshot(context, &name, &to).await?;
             let (wanted, other) = if renamed { (to, from) } else { (from, to) };
-            if !pool.snapshots(&name).await?.contains(&wanted) {
-                pool.rename_snapshot(&name, &other, &wanted).await?;
-            }
+            let at = |snapshot| Volume::ContainerSnapshot(name.clone(), snapshot);
+            pool.rename(&at(other), &at(wanted)).await?;
         }
         Journal::Restore { name, pool, staged: None } => {
-            context.pools.usable(&pool)?.discard_staged(&name).await?;
+            context.pools.usable(&pool)?.discard_staged(&Volume::Container(name)).await?;
         }
         Journal::Restore { name, pool, staged: Some(staged) } => {
-            context.pools.usable(&pool)?.commit_staged(&name, staged).await?;
+            context.pools.usable(&pool)?.commit_staged(&Volume::Container(name), staged).await?;
         }
         Journal::Import { fingerprint } => {
             if context.images.get(fingerprint.as_str()).is_err() {
@@ -116,10 +115,7 @@ async fn has_snapshot(
 }
 
 async fn remove_volumes(context: &Context, pool: &PoolName, name: &InstanceName) -> Result<(), Error> {
-    let pool = context.pools.usable(pool)?;
-    pool.delete_snapshots(name).await?;
-    pool.delete_container(name).await?;
-    Ok(())
+    context.pools.remove_container(pool, name).await
 }
 
 impl Instances {
@@ -164,9 +160,9 @@ impl Instances {
     /// Volumes that belong to no container are somebody's data: they are named, never removed.
     async fn name_orphans(&self) -> Result<(), Error> {
         for pool in self.context.pools.all_usable() {
-            for name in pool.containers().await? {
-                if self.context.registry.get(name.as_str()).is_err() {
-                    let path = pool.container_path(&name);
+            for volume in pool.volumes(Kind::Container).await? {
+                if self.context.registry.get(volume.name()).is_err() {
+                    let path = pool.volume_path(&volume);
                     tracing::warn!(path = %path.display(), "a volume belongs to no container; remove it by hand if it is of no use");
                 }
             }
@@ -308,6 +304,7 @@ impl Owner {
             door: Mutex::default(),
             interfaces: Mutex::default(),
             idmap,
+            volume: self.context.pools.container(&self.record.pool, &self.record.name).await?,
         })
     }
 }

@@ -21,10 +21,12 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use storage::Mounted;
 
 /// What is put together before anything is done.
 struct Prepared {
     spec: ContainerSpec,
+    volume: Mounted,
     nics: Vec<nic::Plan>,
     idmap: Option<IdMap>,
     seccomp: Option<std::os::fd::OwnedFd>,
@@ -98,6 +100,7 @@ impl Owner {
             })
             .await?;
         let started = steps.run("start:init", async { Ok(context.keeper.proceed(&name).await?) }).await?;
+        let volume = prepared.volume;
         let live = steps
             .run("start:open", async {
                 Ok(Live {
@@ -109,6 +112,7 @@ impl Owner {
                     door: Mutex::default(),
                     interfaces: Mutex::default(),
                     idmap: prepared.idmap.clone(),
+                    volume,
                 })
             })
             .await?;
@@ -131,7 +135,8 @@ impl Owner {
             changes.insert("volatile.idmap.base".to_owned(), own.base.to_string());
         }
         let idmap = allocation.map(|allocation| allocation.map);
-        let home = self.context.pools.container(&self.record.pool, &self.record.name)?;
+        let volume = self.context.pools.container(&self.record.pool, &self.record.name).await?;
+        let home = volume.path().to_owned();
         let idmapped = self.fit_owners(&home, idmap.as_ref(), &mut changes).await?;
         self.apply_templates(&home, if idmapped { None } else { idmap.as_ref() }, &mut changes).await?;
         let logs = self.prepare_logs().await?;
@@ -187,7 +192,7 @@ impl Owner {
         }
         changes.insert("volatile.idmap.next".to_owned(), json(idmap.as_ref()));
         changes.insert("volatile.idmap.current".to_owned(), json(idmap.as_ref()));
-        Ok(Prepared { spec, nics, idmap, seccomp, given: devices.fds, changes })
+        Ok(Prepared { spec, volume, nics, idmap, seccomp, given: devices.fds, changes })
     }
 
     /// Makes the owners on disk what the mount needs. True: the mount maps ids, so they are the

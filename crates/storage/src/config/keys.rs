@@ -156,7 +156,11 @@ pub(super) fn check(
             return Err(ConfigError::NotForDriver { what: scope, key: name.clone(), driver: driver.name() });
         }
         if !key.accepts(value) {
-            return Err(ConfigError::BadValue { key: key.name, value: value.clone(), expected: key.expects() });
+            return Err(ConfigError::BadValue {
+                key: key.name,
+                value: value.clone(),
+                expected: key.expects(),
+            });
         }
     }
     Ok(Values(config))

@@ -266,8 +266,7 @@ mod tests {
 
     #[test]
     fn wrong_keys_say_why() {
-        let says =
-            |driver, keys: &[(&str, &str)]| parse(driver, keys).map(drop).unwrap_err().to_string();
+        let says = |driver, keys: &[(&str, &str)]| parse(driver, keys).map(drop).unwrap_err().to_string();
         let dir = |keys: &[(&str, &str)]| says(DriverKind::Dir, keys);
         assert_eq!(dir(&[("nonsense", "1")]), "Invalid storage pool configuration key: nonsense");
         assert_eq!(dir(&[("user.", "1")]), "Invalid storage pool configuration key: user.");

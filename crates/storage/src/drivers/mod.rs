@@ -98,12 +98,8 @@ pub(crate) trait Driver: Send + Sync {
     fn has<'a>(&'a self, volume: &'a Volume) -> Work<'a, bool>;
     /// Makes a container's or custom volume or a snapshot. A snapshot's source is the volume that it is
     /// taken of, or anything else: what a snapshot of another volume holds, for one.
-    fn make<'a>(
-        &'a self,
-        volume: &'a Volume,
-        source: VolumeSource,
-        config: &'a VolumeConfig,
-    ) -> Work<'a, ()>;
+    fn make<'a>(&'a self, volume: &'a Volume, source: VolumeSource, config: &'a VolumeConfig)
+    -> Work<'a, ()>;
     /// Removes a volume with its snapshots, mounted or not. False: it has none.
     fn delete_volume<'a>(&'a self, volume: &'a Volume) -> Work<'a, bool>;
     /// Gives a volume another name; its snapshots go with it. To one that was interrupted, the same

@@ -30,6 +30,15 @@ impl Pool {
         blocking(move || crate::received::tidy(&path)).await
     }
 
+    /// Removes everything from a draft.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn clear(&self, draft: &Draft) -> Result<(), Error> {
+        let path = draft.path.clone();
+        blocking(move || crate::received::clear(&path)).await
+    }
+
     /// Takes a snapshot of what a draft holds, which becomes one of the volume that the draft becomes.
     ///
     /// # Errors

@@ -54,7 +54,12 @@ impl Inner {
     }
 
     /// Every container has its link, and no link leads to nothing in this pool.
-    pub(super) fn mend_links(&self, part: &str, known: &[InstanceName], repaired: &mut Repaired) -> Result<(), Error> {
+    pub(super) fn mend_links(
+        &self,
+        part: &str,
+        known: &[InstanceName],
+        repaired: &mut Repaired,
+    ) -> Result<(), Error> {
         let links = self.paths.links(part);
         let ours = self.paths.part(part);
         for entry in std::fs::read_dir(&links).map_err(io_error("read", &links))? {

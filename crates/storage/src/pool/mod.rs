@@ -166,12 +166,12 @@ impl Pool {
         let mut repaired = self.inner.driver.repair().await?;
         let mut known: [Vec<InstanceName>; 2] = [Vec::new(), Vec::new()];
         for (names, kind) in known.iter_mut().zip([Kind::Container, Kind::ContainerSnapshot]) {
-            names.extend(self.inner.driver.volumes(kind).await?.into_iter().filter_map(|volume| {
-                match volume {
+            names.extend(self.inner.driver.volumes(kind).await?.into_iter().filter_map(
+                |volume| match volume {
                     Volume::Container(name) | Volume::ContainerSnapshot(name, _) => Some(name),
                     Volume::Image(_) | Volume::Custom(_) | Volume::CustomSnapshot(..) => None,
-                }
-            }));
+                },
+            ));
             names.dedup();
         }
         let inner = self.inner.clone();

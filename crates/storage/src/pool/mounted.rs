@@ -80,7 +80,8 @@ impl Pool {
     /// # Errors
     /// [`Error::NoVolume`], others.
     pub async fn mount_volume(&self, volume: &Volume, config: &VolumeConfig) -> Result<Mounted, Error> {
-        let mounted = || Mounted { pool: self.clone(), volume: volume.clone(), path: self.volume_path(volume) };
+        let mounted =
+            || Mounted { pool: self.clone(), volume: volume.clone(), path: self.volume_path(volume) };
         if !self.capabilities().mounts {
             return Ok(mounted());
         }

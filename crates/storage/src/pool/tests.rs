@@ -222,7 +222,13 @@ async fn containers_come_from_images_containers_and_nothing() {
     pool.make(&c1, of_image('a'), &none()).await.unwrap();
     let hostname = |of: &Volume| pool.volume_path(of).join("rootfs/etc/hostname");
     std::fs::write(hostname(&c1), "c1").unwrap();
-    pool.make(&c2, VolumeSource::Volume { volume: c1.clone(), snapshots: Vec::new(), running: true }, &none()).await.unwrap();
+    pool.make(
+        &c2,
+        VolumeSource::Volume { volume: c1.clone(), snapshots: Vec::new(), running: true },
+        &none(),
+    )
+    .await
+    .unwrap();
     pool.make(&empty, VolumeSource::Empty, &none()).await.unwrap();
     assert_eq!(std::fs::read_to_string(hostname(&c2)).unwrap(), "c1");
     assert_eq!(pool.volumes(Kind::Container).await.unwrap(), [c1.clone(), c2.clone(), empty.clone()]);

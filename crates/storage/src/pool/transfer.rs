@@ -34,8 +34,7 @@ impl Pool {
         volume: &Volume,
         config: &VolumeConfig,
     ) -> Result<(), Error> {
-        let streams =
-            self.kind() == other.kind() && self.capabilities().sends && other.capabilities().sends;
+        let streams = self.kind() == other.kind() && self.capabilities().sends && other.capabilities().sends;
         let draft = if streams {
             self.inner.driver.draft_for_streams().await?
         } else {
@@ -115,6 +114,9 @@ impl Pool {
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), Error> {
-    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-        .map_err(|errno| Error::Io { step: "make a pipe for", path: "the volume".into(), source: errno.into() })
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|errno| Error::Io {
+        step: "make a pipe for",
+        path: "the volume".into(),
+        source: errno.into(),
+    })
 }

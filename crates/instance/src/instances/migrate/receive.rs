@@ -1,5 +1,5 @@
-//! The side that gets the container: files come into a directory that only root can reach, and become
-//! the volumes of snapshots, one after the other, and of the container.
+//! The side that gets the container: files come into a draft that only root can reach, of which the
+//! snapshots are taken, one after the other, and which becomes the container's volume.
 
 use super::peer::Peer;
 use super::{Meter, offer};
@@ -7,10 +7,10 @@ use crate::instances::context::Context;
 use crate::{Error, Progress};
 use api::Config;
 use migration::Sink;
-use model::names::{Fingerprint, ProfileName};
+use model::names::{Fingerprint, ProfileName, SnapshotName};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use storage::VolumeSource;
+use storage::{Draft, Volume, VolumeConfig, VolumeSource};
 use store::instances::NewInstance;
 use store::snapshots::Snapshot;
 
@@ -33,14 +33,14 @@ pub(in crate::instances) struct Received {
 /// been told.
 pub(in crate::instances) async fn receive(
     context: &Context,
-    record: &NewInstance,
+    (record, config): (&NewInstance, &VolumeConfig),
     peer: Peer,
     base: Option<Fingerprint>,
     progress: &Progress,
 ) -> Result<Received, Error> {
     let streams = peer.connect().await?;
     let mut sink = Sink::begin(streams).await?;
-    match take(context, record, &mut sink, base, progress).await {
+    match take(context, (record, config), &mut sink, base, progress).await {
         Ok((snapshots, keys)) => Ok(Received { snapshots, keys, sink }),
         Err(error) => {
             sink.fail(&error.story()).await;
@@ -51,7 +51,7 @@ pub(in crate::instances) async fn receive(
 
 async fn take(
     context: &Context,
-    record: &NewInstance,
+    (record, config): (&NewInstance, &VolumeConfig),
     sink: &mut Sink,
     base: Option<Fingerprint>,
     progress: &Progress,
@@ -60,26 +60,28 @@ async fn take(
     let has_profile = |profile: &ProfileName| context.profiles.get(profile.as_str()).is_ok();
     let snapshots = offer::believe(sink.offer(), record, &idmap, has_profile)?;
     let volumes = context.pools.usable(&record.pool)?;
-    let mut place = Place::make(context, &volumes, base.filter(|_| sink.removes()), progress).await?;
+    let target = Volume::Container(record.name.clone());
+    let place = Place::make(context, (&volumes, config), base.filter(|_| sink.removes()), progress).await?;
     sink.answer(None).await?;
     crate::steps::crash_at("receive:answer");
     for snapshot in &snapshots {
-        into(sink, &place.path, snapshot.name.as_str(), progress).await?;
-        let source = VolumeSource::Received { from: place.path.clone(), stays: true };
-        volumes.create_snapshot(&record.name, &snapshot.name, source).await?;
-        crate::steps::crash_at("receive:snapshot");
         if !sink.removes() {
             // What is no longer there would stay.
-            place = Place::make(context, &volumes, None, progress).await?;
+            place.clear().await?;
         }
+        into(sink, place.path(), snapshot.name.as_str(), progress).await?;
+        place.snapshot(&snapshot.name).await?;
+        crate::steps::crash_at("receive:snapshot");
     }
-    into(sink, &place.path, record.name.as_str(), progress).await?;
+    if !sink.removes() && !snapshots.is_empty() {
+        place.clear().await?;
+    }
+    into(sink, place.path(), record.name.as_str(), progress).await?;
     if sink.comes_twice() {
-        into(sink, &place.path, record.name.as_str(), progress).await?;
+        into(sink, place.path(), record.name.as_str(), progress).await?;
     }
     crate::steps::crash_at("receive:volume");
-    let source = VolumeSource::Received { from: place.path.clone(), stays: false };
-    volumes.create_container(&record.name, source).await?;
+    place.finish(&target).await?;
     Ok((snapshots, Config::from([(offer::ON_DISK.to_owned(), idmap)])))
 }
 
@@ -89,17 +91,18 @@ pub(super) async fn into(sink: &mut Sink, path: &Path, name: &str, progress: &Pr
     Ok(sink.receive(path, &|bytes| meter.carried(bytes)).await?)
 }
 
-/// A directory for what comes, which goes in the end, with what is left in it.
+/// A draft for what comes, which goes in the end unless it became a volume.
 pub(super) struct Place {
     volumes: storage::Pool,
-    pub(super) path: PathBuf,
+    draft: Option<Draft>,
+    path: PathBuf,
 }
 
 impl Place {
     /// Filled with the image that the container was made of, so that less has to come.
     async fn make(
         context: &Context,
-        volumes: &storage::Pool,
+        (volumes, config): (&storage::Pool, &VolumeConfig),
         base: Option<Fingerprint>,
         progress: &Progress,
     ) -> Result<Self, Error> {
@@ -107,33 +110,75 @@ impl Place {
             Some(fingerprint) => {
                 let files = context.images.files(&fingerprint);
                 context.pools.ensure_image(volumes, &fingerprint, files, progress).await?;
-                VolumeSource::Image(fingerprint)
+                VolumeSource::still(Volume::Image(fingerprint))
             }
             None => VolumeSource::Empty,
         };
-        Self::of(volumes, source).await
+        Self::of(volumes, source, config).await
     }
 
     /// Filled with this.
-    pub(super) async fn of(volumes: &storage::Pool, source: VolumeSource) -> Result<Self, Error> {
-        Ok(Self { volumes: volumes.clone(), path: volumes.receive(source).await? })
+    pub(super) async fn of(
+        volumes: &storage::Pool,
+        source: VolumeSource,
+        config: &VolumeConfig,
+    ) -> Result<Self, Error> {
+        let draft = volumes.draft(source, config).await?;
+        let path = draft.path().to_owned();
+        Ok(Self { volumes: volumes.clone(), draft: Some(draft), path })
+    }
+
+    /// Where the files go.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it holds, to make something else of.
+    pub(super) async fn source(&self) -> Result<VolumeSource, Error> {
+        let draft = self.draft()?;
+        self.volumes.tidy(draft).await?;
+        Ok(VolumeSource::Draft(draft.clone()))
+    }
+
+    fn draft(&self) -> Result<&Draft, Error> {
+        self.draft.as_ref().ok_or(Error::Shutdown)
+    }
+
+    /// Takes a snapshot of what it holds.
+    async fn snapshot(&self, name: &SnapshotName) -> Result<(), Error> {
+        let draft = self.draft()?;
+        self.volumes.tidy(draft).await?;
+        Ok(self.volumes.draft_snapshot(draft, name).await?)
+    }
+
+    /// Removes what it holds.
+    pub(super) async fn clear(&self) -> Result<(), Error> {
+        Ok(self.volumes.clear(self.draft()?).await?)
+    }
+
+    /// Makes a container's volume of it.
+    async fn finish(mut self, target: &Volume) -> Result<(), Error> {
+        self.volumes.tidy(self.draft()?).await?;
+        let draft = self.draft.take().ok_or(Error::Shutdown)?;
+        Ok(self.volumes.finish(draft, target).await?)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let (volumes, path) = (self.volumes.clone(), std::mem::take(&mut self.path));
+        let Some(draft) = self.draft.take() else { return };
+        let volumes = self.volumes.clone();
         // Without a runtime the daemon ends; the next start removes it.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             for _ in 1..TRIES {
-                if volumes.discard_received(&path).await.is_ok() {
+                if volumes.discard(draft.clone()).await.is_ok() {
                     return;
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            if let Err(error) = volumes.discard_received(&path).await {
-                tracing::warn!(path = %path.display(), error = &error as &dyn std::error::Error, "cannot remove what was received; the next start will");
+            if let Err(error) = volumes.discard(draft.clone()).await {
+                tracing::warn!(path = %draft.path().display(), error = &error as &dyn std::error::Error, "cannot remove what was received; the next start will");
             }
         });
     }

@@ -10,6 +10,7 @@ use crate::instances::owner::{Owner, Request};
 use crate::instances::registry::Entry;
 use crate::instances::{Creation, allowed};
 use crate::journal::{self, Entry as Journal};
+use crate::pools::Pools;
 use crate::steps::Steps;
 use crate::{Error, Progress, Work};
 use api::Config;
@@ -19,7 +20,7 @@ use model::arch::Architecture;
 use model::names::{InstanceName, ProfileName, SnapshotName};
 use model::state::Action;
 use std::sync::Arc;
-use storage::VolumeSource;
+use storage::{Volume, VolumeConfig, VolumeSource};
 use store::instances::NewInstance;
 use store::snapshots::Snapshot;
 
@@ -87,9 +88,9 @@ async fn from_here(context: &Context, entry: &Entry, from: &Entry, alone: bool) 
     let (pool, own) = (context.pools.of_instance(&source)?, context.pools.of_instance(&target)?);
     if pool != own {
         return Err(Error::Unsupported {
-            subject: format!("Copying from the pool {pool} to {own}"),
-            feature: "copies between pools",
-            hint: "copy within the pool",
+            subject: format!("Bringing a copy on the pool {own} up to date from {pool}"),
+            feature: "updates of copies between pools",
+            hint: "copy the container again",
         });
     }
     let container = InstanceName::parse(&source.name)?;
@@ -101,7 +102,7 @@ async fn from_here(context: &Context, entry: &Entry, from: &Entry, alone: bool) 
     };
     let snapshots = missing.into_iter().map(|mut snapshot| {
         snapshot.content.config = inherited(&snapshot.content.config);
-        let source = VolumeSource::Snapshot { container: container.clone(), name: snapshot.name.clone() };
+        let source = VolumeSource::still(Volume::ContainerSnapshot(container.clone(), snapshot.name.clone()));
         (snapshot, source)
     });
     let running = from.live().is_some();
@@ -109,7 +110,11 @@ async fn from_here(context: &Context, entry: &Entry, from: &Entry, alone: bool) 
     let fresh = Box::new(Fresh {
         snapshots: snapshots.collect(),
         gone,
-        content: VolumeSource::Container { name: container, running },
+        content: VolumeSource::Volume {
+            volume: Volume::Container(container),
+            snapshots: Vec::new(),
+            running,
+        },
         keys: Config::from([(offer::ON_DISK.to_owned(), on_disk)]),
     });
     entry.ask(|reply| Request::Refresh { fresh, reply }).await?;
@@ -156,27 +161,27 @@ async fn receive(
     let offered = offer::believe(sink.offer(), &record, &idmap, has_profile)?;
     let (missing, gone) = if alone { (Vec::new(), Vec::new()) } else { compare(offered, &entry.snapshots()) };
     let volumes = context.pools.usable(&record.pool)?;
-    let present = VolumeSource::Container { name: record.name.clone(), running: false };
+    let present = VolumeSource::still(Volume::Container(record.name.clone()));
+    let config = VolumeConfig::default();
     let fill = |removes| if removes { present.clone() } else { VolumeSource::Empty };
-    let mut place = Place::of(&volumes, fill(sink.removes())).await?;
+    let place = Place::of(&volumes, fill(sink.removes()), &config).await?;
     sink.answer(Some(missing.iter().map(|snapshot| snapshot.name.to_string()).collect())).await?;
     let mut kept = Vec::new();
     let mut snapshots = Vec::new();
     for snapshot in missing {
-        into(sink, &place.path, snapshot.name.as_str(), progress).await?;
-        let source = VolumeSource::Received { from: place.path.clone(), stays: true };
-        let own = Place::of(&volumes, source).await?;
-        snapshots.push((snapshot, VolumeSource::Received { from: own.path.clone(), stays: false }));
+        into(sink, place.path(), snapshot.name.as_str(), progress).await?;
+        let own = Place::of(&volumes, place.source().await?, &config).await?;
+        snapshots.push((snapshot, own.source().await?));
         kept.push(own);
         if !sink.removes() {
-            place = Place::of(&volumes, VolumeSource::Empty).await?;
+            place.clear().await?;
         }
     }
-    into(sink, &place.path, record.name.as_str(), progress).await?;
+    into(sink, place.path(), record.name.as_str(), progress).await?;
     if sink.comes_twice() {
-        into(sink, &place.path, record.name.as_str(), progress).await?;
+        into(sink, place.path(), record.name.as_str(), progress).await?;
     }
-    let content = VolumeSource::Received { from: place.path.clone(), stays: false };
+    let content = place.source().await?;
     let keys = Config::from([(offer::ON_DISK.to_owned(), idmap)]);
     let fresh = Box::new(Fresh { snapshots, gone, content, keys });
     entry.ask(|reply| Request::Refresh { fresh, reply }).await
@@ -225,14 +230,11 @@ impl Owner {
         let entry = Journal::Snapshot { name: container.clone(), snapshot: name.clone(), pool };
         let journal = steps.run("refresh:journal", journal::begin(&context.store, entry)).await?;
         steps.undo("refresh:journal", journal::give_up(context.store.clone(), journal));
-        let made = async { Ok(volumes.create_snapshot(&container, &name, source).await?) };
+        let volume = Volume::ContainerSnapshot(container.clone(), name.clone());
+        let made = async { Ok(volumes.make(&volume, source, &VolumeConfig::default()).await?) };
         steps.run("refresh:snapshot", made).await?;
-        let (undo, of, what) = (volumes.clone(), container.clone(), name.clone());
-        steps.undo("refresh:snapshot", async move {
-            if let Err(error) = undo.delete_snapshot(&of, &what).await {
-                tracing::error!(instance = %of, snapshot = %what, error = &error as &dyn std::error::Error, "cannot remove a failed snapshot");
-            }
-        });
+        let (undo, made) = (volumes.clone(), volume.clone());
+        steps.undo("refresh:snapshot", async move { Pools::take_back(&undo, &made).await });
         let (of, stored) = (container.clone(), record.clone());
         let write = context.store.write(move |tx| {
             store::snapshots::insert(tx, &of, &stored)?;

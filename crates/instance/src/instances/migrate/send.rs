@@ -16,6 +16,7 @@ use model::names::{InstanceName, SnapshotName};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::{Volume, VolumeConfig};
 use store::snapshots::Snapshot;
 
 /// How long a running container may stand still.
@@ -158,18 +159,22 @@ impl Trip {
         let (volumes, limit) = (self.context.pools.usable(&pool)?, self.context.pools.send_limit(&pool));
         for snapshot in source.wanted().to_vec() {
             let snapshot = SnapshotName::parse(&snapshot)?;
-            self.tree(source, &volumes.snapshot_path(&name, &snapshot), snapshot.as_str(), limit).await?;
+            let volume = Volume::ContainerSnapshot(name.clone(), snapshot.clone());
+            let mounted = volumes.mount_volume(&volume, &VolumeConfig::default()).await?;
+            self.tree(source, mounted.path(), snapshot.as_str(), limit).await?;
         }
-        let tree = match &self.what {
-            What::Snapshot(snapshot) => volumes.snapshot_path(&name, &snapshot.name),
-            What::Container { .. } => volumes.container_path(&name),
+        let volume = match &self.what {
+            What::Snapshot(snapshot) => Volume::ContainerSnapshot(name.clone(), snapshot.name.clone()),
+            What::Container { .. } => Volume::Container(name.clone()),
         };
-        self.tree(source, &tree, name.as_str(), limit).await?;
+        let mounted = volumes.mount_volume(&volume, &VolumeConfig::default()).await?;
+        let tree = mounted.path();
+        self.tree(source, tree, name.as_str(), limit).await?;
         if !runs {
             return Ok(());
         }
         let frozen = self.hold().await?;
-        let rest = self.tree(source, &tree, name.as_str(), limit);
+        let rest = self.tree(source, tree, name.as_str(), limit);
         let too_long = |_| Error::FrozenTooLong { name: name.to_string(), limit: FROZEN };
         tokio::time::timeout(FROZEN, rest).await.map_err(too_long)??;
         // It goes on; the other side only has to say that it has everything.

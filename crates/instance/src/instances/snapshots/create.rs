@@ -4,6 +4,7 @@ use super::is_free;
 use crate::Error;
 use crate::instances::owner::Owner;
 use crate::journal::{self, Entry as Journal};
+use crate::pools::Pools;
 use crate::steps::Steps;
 use api::Time;
 use jiff::tz::TimeZone;
@@ -12,7 +13,7 @@ use model::names::SnapshotName;
 use model::snapshots::{Expiry, Pattern};
 use model::state::Action;
 use std::sync::Arc;
-use storage::VolumeSource;
+use storage::{Volume, VolumeConfig, VolumeSource};
 use store::snapshots::Snapshot as Record;
 
 /// What is asked for.
@@ -37,17 +38,15 @@ impl Owner {
         steps.undo("snapshot:journal", journal::give_up(context.store.clone(), journal));
         let volumes = context.pools.usable(&pool)?;
         let running = self.entry().live().is_some();
+        let made = Volume::ContainerSnapshot(container.clone(), name.clone());
         let copied = async {
-            let source = VolumeSource::Container { name: container.clone(), running };
-            Ok(volumes.create_snapshot(&container, &name, source).await?)
+            let volume = Volume::Container(container.clone());
+            let source = VolumeSource::Volume { volume, snapshots: Vec::new(), running };
+            Ok(volumes.make(&made, source, &VolumeConfig::default()).await?)
         };
         steps.run("snapshot:volume", self.still(copied)).await?;
-        let (undo, of, what) = (volumes.clone(), container.clone(), name.clone());
-        steps.undo("snapshot:volume", async move {
-            if let Err(error) = undo.delete_snapshot(&of, &what).await {
-                tracing::error!(instance = %of, snapshot = %what, error = &error as &dyn std::error::Error, "cannot remove a failed snapshot");
-            }
-        });
+        let (undo, made) = (volumes.clone(), made.clone());
+        steps.undo("snapshot:volume", async move { Pools::take_back(&undo, &made).await });
         steps
             .run("snapshot:record", async {
                 let (container, record) = (container.clone(), record.clone());

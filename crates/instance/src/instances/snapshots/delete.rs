@@ -5,6 +5,7 @@ use crate::instances::owner::Owner;
 use crate::journal::{self, Entry as Journal};
 use crate::steps::Steps;
 use model::names::SnapshotName;
+use storage::Volume;
 
 impl Owner {
     /// Removes it. What has been begun is finished at the next start-up.
@@ -16,7 +17,8 @@ impl Owner {
         let mut steps = Steps::new(&self.full_name(name.as_str()));
         let entry = Journal::DeleteSnapshot { name: container.clone(), snapshot: name.clone(), pool };
         let journal = steps.run("unsnapshot:journal", journal::begin(&context.store, entry)).await?;
-        let removed = async { Ok(volumes.delete_snapshot(&container, name).await?) };
+        let volume = Volume::ContainerSnapshot(container.clone(), name.clone());
+        let removed = async { Ok(volumes.delete_volume(&volume).await?) };
         steps.run("unsnapshot:volume", removed).await?;
         steps
             .run("unsnapshot:record", async {

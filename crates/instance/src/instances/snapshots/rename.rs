@@ -7,6 +7,7 @@ use crate::journal::{self, Entry as Journal};
 use crate::steps::Steps;
 use model::names::SnapshotName;
 use std::sync::Arc;
+use storage::Volume;
 
 impl Owner {
     /// Moves the volume, then the record; the start-up finishes or undoes what was interrupted.
@@ -25,13 +26,13 @@ impl Owner {
         let entry = Journal::RenameSnapshot { name: container.clone(), from, to, pool };
         let journal = steps.run("resnapshot:journal", journal::begin(&context.store, entry)).await?;
         steps.undo("resnapshot:journal", journal::give_up(context.store.clone(), journal));
-        let renamed = async { Ok(volumes.rename_snapshot(&container, name, new).await?) };
+        let at = |name: &SnapshotName| Volume::ContainerSnapshot(container.clone(), name.clone());
+        let renamed = async { Ok(volumes.rename(&at(name), &at(new)).await?) };
         steps.run("resnapshot:volume", renamed).await?;
-        let back = (volumes.clone(), container.clone(), name.clone(), new.clone());
+        let (undo, old, made) = (volumes.clone(), at(name), at(new));
         steps.undo("resnapshot:volume", async move {
-            let (volumes, container, name, new) = back;
-            if let Err(error) = volumes.rename_snapshot(&container, &new, &name).await {
-                tracing::error!(instance = %container, snapshot = %name, error = &error as &dyn std::error::Error, "cannot give the snapshot its name back");
+            if let Err(error) = undo.rename(&made, &old).await {
+                tracing::error!(volume = %old, error = &error as &dyn std::error::Error, "cannot give the snapshot its name back");
             }
         });
         steps

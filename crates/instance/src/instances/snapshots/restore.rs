@@ -12,11 +12,12 @@ use crate::instances::owner::Owner;
 use crate::instances::registry::Entry;
 use crate::instances::update::update_row;
 use crate::journal::{self, Entry as Journal};
+use crate::pools::Pools;
 use crate::steps::Steps;
 use api::Config;
 use model::names::SnapshotName;
 use model::state::Action;
-use storage::VolumeSource;
+use storage::{Volume, VolumeConfig, VolumeSource};
 use store::instances::Instance as Record;
 use store::snapshots::Snapshot;
 
@@ -64,12 +65,19 @@ fn restored_config(present: &Config, mut config: Config) -> Config {
 }
 
 impl Owner {
+    /// What is asked of the container's volume.
+    pub(in crate::instances) fn root_config(&self) -> VolumeConfig {
+        // What is wrong with it was refused when it was set.
+        gate::read(&self.expanded())
+            .map_or_else(|_| VolumeConfig::default(), |checked| Pools::root_config(&checked.root.1))
+    }
+
     /// Restores a snapshot of a stopped container.
     pub(in crate::instances) async fn restore(&mut self, name: &SnapshotName) -> Result<(), Error> {
         self.allow(Action::Restore)?;
         check(&self.context, self.entry(), name)?;
         let new = restored(&self.record, &*self.entry().snapshot(name.as_str())?);
-        let source = VolumeSource::Snapshot { container: self.record.name.clone(), name: name.clone() };
+        let source = VolumeSource::still(Volume::ContainerSnapshot(self.record.name.clone(), name.clone()));
         self.replace_content(source, new).await?;
         self.tell_snapshot("container-snapshot-restored", name.as_str(), None);
         Ok(())
@@ -90,18 +98,20 @@ impl Owner {
         let entry = Journal::Restore { name: container.clone(), pool: pool.clone(), staged: None };
         let journal = steps.run("restore:journal", journal::begin(&context.store, entry)).await?;
         steps.undo("restore:journal", journal::give_up(context.store.clone(), journal));
-        let staging = async { Ok(volumes.stage(&container, source).await?) };
+        let volume = Volume::Container(container.clone());
+        let config = self.root_config();
+        let staging = async { Ok(volumes.stage(&volume, source, &config).await?) };
         let staged = steps.run("restore:stage", staging).await?;
-        let (undo, of) = (volumes.clone(), container.clone());
+        let (undo, of) = (volumes.clone(), volume.clone());
         steps.undo("restore:stage", async move {
             if let Err(error) = undo.discard_staged(&of).await {
-                tracing::error!(instance = %of, error = &error as &dyn std::error::Error, "cannot remove what was to be restored");
+                tracing::error!(volume = %of, error = &error as &dyn std::error::Error, "cannot remove what was to be restored");
             }
         });
         let (before, old) = (self.entry().view(), self.record.clone());
         steps
             .run("restore:record", async {
-                let entry = Journal::Restore { name: container.clone(), pool, staged: Some(staged) };
+                let entry = Journal::Restore { name: container.clone(), pool, staged: Some(staged.clone()) };
                 let update = update_row(&new);
                 let done = context.store.write(move |tx| {
                     update(tx)?;
@@ -116,7 +126,7 @@ impl Owner {
                 tracing::error!(instance = %old.name, error = &error as &dyn std::error::Error, "cannot give the old configuration back");
             }
         });
-        let exchange = async { Ok(volumes.commit_staged(&container, staged).await?) };
+        let exchange = async { Ok(volumes.commit_staged(&volume, staged).await?) };
         steps.run("restore:files", exchange).await?;
         steps.keep();
         crate::steps::crash_at("restore:done");

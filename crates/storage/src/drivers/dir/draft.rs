@@ -36,7 +36,8 @@ impl State {
         let made = Temporary::adopt(draft.path.clone());
         set_mode(&made.path, mode(volume.kind()))?;
         if matches!(volume, Volume::Image(_)) {
-            let directory = openat(CWD, &made.path, FLAGS, Mode::empty()).map_err(io_error("open", &made.path))?;
+            let directory =
+                openat(CWD, &made.path, FLAGS, Mode::empty()).map_err(io_error("open", &made.path))?;
             syncfs(&directory).map_err(io_error("write to disk", &made.path))?;
             return match self.name(made, volume) {
                 // Somebody whose work was not waited for has finished it; one is as good as the other.

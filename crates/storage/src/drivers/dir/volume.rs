@@ -44,8 +44,10 @@ impl State {
     }
 
     pub(super) fn snapshots(&self, of: &Volume) -> Result<Vec<SnapshotName>, Error> {
-        let mut snapshots: Vec<SnapshotName> =
-            names(&self.paths.snapshots(of))?.iter().filter_map(|name| SnapshotName::parse(name).ok()).collect();
+        let mut snapshots: Vec<SnapshotName> = names(&self.paths.snapshots(of))?
+            .iter()
+            .filter_map(|name| SnapshotName::parse(name).ok())
+            .collect();
         snapshots.sort();
         Ok(snapshots)
     }
