@@ -41,6 +41,7 @@ mod server;
 mod snapshots;
 mod storage;
 mod upload;
+mod volumes;
 mod websocket;
 
 pub use address::{Address, AddressError};
@@ -66,6 +67,7 @@ pub use query::{Answer, encode_segment};
 pub use relay::relay;
 pub use transport::Certificate;
 pub use transport::dial::DialError;
+pub use volumes::VolumePlace;
 pub use websocket::control::ControlStream;
 pub use websocket::data::{DataReader, DataWriter};
 

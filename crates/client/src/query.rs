@@ -138,6 +138,25 @@ impl Client {
         self.pending(path, &answer)
     }
 
+    /// A request that servers answer at once or with an operation, as they like.
+    pub(crate) async fn perhaps_begin<B: Serialize>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&B>,
+        etag: Option<&str>,
+    ) -> Result<Option<Pending>, Error> {
+        let answer = match body {
+            Some(body) => self.raw(method, path, json_headers(etag), json_body(path, body)?).await?,
+            None => self.raw(method, path, HeaderMap::new(), Body::empty()).await?,
+        };
+        if answer.status == 202 {
+            return self.pending(path, &answer).map(Some);
+        }
+        decode::<serde::de::IgnoredAny>(path, &answer)?;
+        Ok(None)
+    }
+
     fn build(
         &self,
         method: &Method,

@@ -1,6 +1,6 @@
 //! Arguments of `config`.
 
-use super::{FormatArg, TrustCommand};
+use super::{Format, FormatArg, ShowFormatArg, TrustCommand};
 use clap::Subcommand;
 
 // `config` commands.
@@ -62,6 +62,8 @@ pub(crate) enum ConfigCommand {
         /// With what comes from profiles
         #[arg(short, long)]
         expanded: bool,
+        #[command(flatten)]
+        format: ShowFormatArg,
     },
     /// Manage the templates of files in a container
     #[command(subcommand, arg_required_else_help = true)]
@@ -101,6 +103,8 @@ pub(crate) enum MetadataCommand {
         /// The container
         #[arg(value_name = "[REMOTE:]CONTAINER")]
         name: String,
+        #[command(flatten)]
+        format: ShowFormatArg,
     },
 }
 
@@ -212,12 +216,15 @@ pub(crate) enum DeviceCommand {
     #[command(
         visible_alias = "ls",
         arg_required_else_help = true,
-        after_help = "Examples:\n  lxc config device list first"
+        after_help = "Examples:\n  lxc config device list first\n  lxc config device list first --format table"
     )]
     List {
         /// The container or profile
         #[arg(value_name = "[REMOTE:]NAME")]
         name: String,
+        /// How to print the list [default: names alone]
+        #[arg(short, long, value_enum)]
+        format: Option<Format>,
     },
     /// Copy a device from the profiles into the container and change it there
     #[command(
@@ -269,6 +276,8 @@ pub(crate) enum DeviceCommand {
         /// The container or profile
         #[arg(value_name = "[REMOTE:]NAME")]
         name: String,
+        #[command(flatten)]
+        format: ShowFormatArg,
     },
     /// Remove a property of a device
     #[command(

@@ -1,6 +1,6 @@
 //! Arguments of the commands about containers as a whole.
 
-use super::FormatArg;
+use super::{FormatArg, InfoFormatArg};
 use clap::{Args, ValueEnum};
 
 // Arguments of `init` and `launch`.
@@ -79,15 +79,17 @@ pub(crate) struct ListArgs {
 // Arguments of `info`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  lxc info              (the server)\n  lxc info first\n  lxc info first --show-log"
+    after_help = "Examples:\n  lxc info              (the server)\n  lxc info first\n  lxc info first --show-log\n  lxc info first --format json"
 )]
 pub(crate) struct InfoArgs {
     /// The container; without it, the server
     #[arg(value_name = "[REMOTE:][CONTAINER]")]
     pub(crate) name: Option<String>,
     /// Show the container's log too
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(crate) show_log: bool,
+    #[command(flatten)]
+    pub(crate) format: InfoFormatArg,
 }
 
 // Arguments of `start` and `pause`.
@@ -156,7 +158,7 @@ pub(crate) enum Mode {
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc copy first second\n  lxc copy first second -c limits.cpu=2 --ephemeral\n  lxc copy first second --instance-only     (without its snapshots)\n  lxc copy first/before-upgrade third\n  lxc copy first lab:second                 (to another server)\n  lxc copy lab:first first --refresh        (an earlier copy)"
+    after_help = "Examples:\n  lxc copy first second\n  lxc copy first second -c limits.cpu=2 --ephemeral\n  lxc copy first second --instance-only     (without its snapshots)\n  lxc copy first/before-upgrade third\n  lxc copy first second --storage fast      (in another pool)\n  lxc copy first lab:second                 (to another server)\n  lxc copy lab:first first --refresh        (an earlier copy)"
 )]
 pub(crate) struct CopyArgs {
     /// The container or snapshot to copy
@@ -202,15 +204,15 @@ pub(crate) struct CopyArgs {
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc move first second\n  lxc move first/snap0 first/before-upgrade\n  lxc move lab:first local:                 (to another server)"
+    after_help = "Examples:\n  lxc move first second\n  lxc move first/snap0 first/before-upgrade\n  lxc move first --storage fast             (to another pool)\n  lxc move lab:first local:                 (to another server)"
 )]
 pub(crate) struct MoveArgs {
     /// The container or snapshot to move
     #[arg(value_name = "[REMOTE:]CONTAINER[/SNAPSHOT]")]
     pub(crate) source: String,
-    /// Where to
-    #[arg(value_name = "[REMOTE:][NAME][/SNAPSHOT]")]
-    pub(crate) target: String,
+    /// Where to; it keeps its name where only --storage is given
+    #[arg(value_name = "[REMOTE:][NAME][/SNAPSHOT]", required_unless_present = "storage")]
+    pub(crate) target: Option<String>,
     /// Configuration on the other server
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub(crate) config: Vec<String>,

@@ -1,6 +1,6 @@
 //! Arguments of `image`.
 
-use super::FormatArg;
+use super::{FormatArg, InfoFormatArg, ShowFormatArg};
 use clap::{Args, Subcommand};
 
 // `image` commands.
@@ -54,6 +54,8 @@ pub(crate) enum ImageCommand {
         /// The image
         #[arg(value_name = "[REMOTE:]IMAGE")]
         image: String,
+        #[command(flatten)]
+        format: InfoFormatArg,
     },
     /// List images
     #[command(visible_alias = "ls")]
@@ -86,6 +88,8 @@ pub(crate) enum ImageCommand {
         /// The image
         #[arg(value_name = "[REMOTE:]IMAGE")]
         image: String,
+        #[command(flatten)]
+        format: ShowFormatArg,
     },
     /// Remove a property of an image
     #[command(

@@ -12,7 +12,9 @@ mod image;
 mod profile;
 mod remote;
 mod server;
+mod storage;
 mod trust;
+mod volume;
 
 pub(crate) use config::*;
 pub(crate) use container::*;
@@ -22,7 +24,9 @@ pub(crate) use image::*;
 pub(crate) use profile::*;
 pub(crate) use remote::*;
 pub(crate) use server::*;
+pub(crate) use storage::*;
 pub(crate) use trust::*;
+pub(crate) use volume::*;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -146,7 +150,7 @@ pub(crate) enum Command {
     Start(StateArgs),
     /// Stop containers
     Stop(StopArgs),
-    /// Look at storage pools
+    /// Manage storage pools and volumes
     #[command(subcommand, arg_required_else_help = true)]
     Storage(StorageCommand),
     /// Show the versions of client and server
@@ -174,4 +178,20 @@ pub(crate) struct FormatArg {
     /// How to print the list
     #[arg(short, long, value_enum, default_value = "table")]
     pub(crate) format: Format,
+}
+
+// The flag `--format` of what shows one thing in a form that can be fed back.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ShowFormatArg {
+    /// How to print it; tables and csv have a line for each property
+    #[arg(short, long, value_enum, default_value = "yaml")]
+    pub(crate) format: Format,
+}
+
+// The flag `--format` of what tells people about one thing.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct InfoFormatArg {
+    /// Print all there is for programs; tables and csv have a line for each property
+    #[arg(short, long, value_enum)]
+    pub(crate) format: Option<Format>,
 }

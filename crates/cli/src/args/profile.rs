@@ -1,6 +1,6 @@
 //! Arguments of `profile`.
 
-use super::{DeviceCommand, FormatArg};
+use super::{DeviceCommand, FormatArg, ShowFormatArg};
 use clap::Subcommand;
 
 // `profile` commands.
@@ -134,6 +134,8 @@ pub(crate) enum ProfileCommand {
         /// The profile
         #[arg(value_name = "[REMOTE:]PROFILE")]
         profile: String,
+        #[command(flatten)]
+        format: ShowFormatArg,
     },
     /// Remove a key
     #[command(

@@ -1,6 +1,6 @@
 //! Arguments of the commands about a server and what it has besides containers.
 
-use super::FormatArg;
+use super::{FormatArg, InfoFormatArg, ShowFormatArg};
 use clap::{Args, Subcommand, ValueEnum};
 
 // Arguments of `monitor`.
@@ -68,12 +68,26 @@ pub(crate) enum LogLevel {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum NetworkCommand {
+    /// Print the value of a key
+    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc network get lxdbr0 ipv4.address")]
+    Get {
+        /// The network
+        #[arg(value_name = "[REMOTE:]NETWORK")]
+        network: String,
+        /// The key
+        key: String,
+    },
     /// Show addresses and traffic of a network
-    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc network info lxdbr0")]
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  lxc network info lxdbr0\n  lxc network info lxdbr0 --format json"
+    )]
     Info {
         /// The network
         #[arg(value_name = "[REMOTE:]NETWORK")]
         network: String,
+        #[command(flatten)]
+        format: InfoFormatArg,
     },
     /// List networks
     #[command(visible_alias = "ls", after_help = "Examples:\n  lxc network list")]
@@ -99,41 +113,8 @@ pub(crate) enum NetworkCommand {
         /// The network
         #[arg(value_name = "[REMOTE:]NETWORK")]
         network: String,
-    },
-}
-
-// `storage` commands.
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub(crate) enum StorageCommand {
-    /// Show how full a pool is and what uses it
-    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc storage info default")]
-    Info {
-        /// The pool
-        #[arg(value_name = "[REMOTE:]POOL")]
-        pool: String,
-        /// Sizes in bytes
-        #[arg(long)]
-        bytes: bool,
-    },
-    /// List pools
-    #[command(visible_alias = "ls", after_help = "Examples:\n  lxc storage list")]
-    List {
-        /// The server
-        #[arg(value_name = "REMOTE:")]
-        remote: Option<String>,
         #[command(flatten)]
-        format: FormatArg,
-    },
-    /// Show the configuration of a pool
-    #[command(arg_required_else_help = true, after_help = "Examples:\n  lxc storage show default")]
-    Show {
-        /// The pool
-        #[arg(value_name = "[REMOTE:]POOL")]
-        pool: String,
-        /// Show used and total space instead
-        #[arg(long)]
-        resources: bool,
+        format: ShowFormatArg,
     },
 }
 
@@ -166,6 +147,8 @@ pub(crate) enum OperationCommand {
         /// The operation
         #[arg(value_name = "[REMOTE:]ID")]
         id: String,
+        #[command(flatten)]
+        format: ShowFormatArg,
     },
 }
 

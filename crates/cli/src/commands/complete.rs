@@ -5,7 +5,8 @@
 
 use crate::output;
 use crate::session::Session;
-use client::Client;
+use api::storage::Volume;
+use client::{Client, VolumePlace};
 use std::collections::BTreeSet;
 
 /// A kind of word.
@@ -27,6 +28,29 @@ enum Word<'a> {
         profile: bool,
         name: &'a str,
         device: &'a str,
+    },
+    Pool,
+    /// A kind of pool.
+    Driver,
+    /// A key that a pool can have, or has.
+    PoolKey {
+        pool: &'a str,
+        set: bool,
+    },
+    /// A volume of one's own.
+    VolumeOf(&'a str),
+    /// A key that a volume can have, or has.
+    VolumeKey {
+        pool: &'a str,
+        volume: &'a str,
+        set: bool,
+    },
+    /// `pool/volume`.
+    PoolVolume,
+    /// A snapshot of a volume.
+    SnapshotOf {
+        pool: &'a str,
+        volume: &'a str,
     },
     /// A device that exists.
     DeviceOf {
@@ -58,7 +82,7 @@ fn remotes(session: &Session, word: Word<'_>) -> Vec<String> {
     let all = session.settings.remotes.iter();
     match word {
         Word::Remote(sign) => all.map(|(name, _)| format!("{name}{sign}")).collect(),
-        Word::Container | Word::Profile | Word::ContainerOrServerKey => {
+        Word::Container | Word::Profile | Word::ContainerOrServerKey | Word::Pool => {
             let daemons = all.filter(|(_, remote)| remote.protocol != "simplestreams");
             daemons.map(|(name, _)| format!("{name}:")).collect()
         }
@@ -87,6 +111,11 @@ fn wanted<'a>(before: &[&'a str]) -> Option<Word<'a>> {
     {
         return Some(Word::Key("="));
     }
+    if let (["launch" | "init" | "copy" | "cp" | "move" | "mv", ..], Some(&("-s" | "--storage"))) =
+        (&plain[..], before.last())
+    {
+        return Some(Word::Pool);
+    }
     if before.last().is_some_and(|word| word.starts_with('-')) {
         return None;
     }
@@ -107,6 +136,8 @@ fn wanted<'a>(before: &[&'a str]) -> Option<Word<'a>> {
         ["profile", "show" | "edit" | "delete" | "rename" | "get" | "set" | "unset"] => Some(Word::Profile),
         ["profile", "add" | "assign" | "apply" | "remove"] => Some(Word::Container),
         ["profile", "add" | "assign" | "apply" | "remove", _] => Some(Word::Profile),
+        ["storage", "volume", ref rest @ ..] => volume(rest),
+        ["storage", ref rest @ ..] => pool(rest),
         [holder @ ("config" | "profile"), "device", ref rest @ ..] => device(holder == "profile", rest),
         ["start" | "stop" | "restart" | "pause" | "delete" | "rm", ..] => Some(Word::Container),
         ["exec" | "console" | "info" | "move" | "mv" | "copy" | "cp" | "rename" | "publish"] => {
@@ -119,6 +150,54 @@ fn wanted<'a>(before: &[&'a str]) -> Option<Word<'a>> {
 /// After a key without `=` comes its value; pairs may be many.
 fn key_comes_next(pairs: &[&str]) -> bool {
     pairs.iter().all(|pair| pair.contains('='))
+}
+
+fn pool<'a>(words: &[&'a str]) -> Option<Word<'a>> {
+    match *words {
+        ["show" | "info" | "get" | "set" | "unset" | "edit" | "delete" | "rm"] => Some(Word::Pool),
+        ["create", _] => Some(Word::Driver),
+        ["get" | "unset", pool] => Some(Word::PoolKey { pool, set: false }),
+        ["set", pool, ref pairs @ ..] if key_comes_next(pairs) => Some(Word::PoolKey { pool, set: true }),
+        _ => None,
+    }
+}
+
+fn volume<'a>(words: &[&'a str]) -> Option<Word<'a>> {
+    const OF_A_POOL: &[&str] = &[
+        "attach",
+        "attach-profile",
+        "create",
+        "delete",
+        "rm",
+        "detach",
+        "detach-profile",
+        "edit",
+        "get",
+        "info",
+        "list",
+        "ls",
+        "rename",
+        "restore",
+        "set",
+        "show",
+        "snapshot",
+        "unset",
+    ];
+    match *words {
+        ["copy" | "cp" | "move" | "mv", ..] if words.len() <= 2 => Some(Word::PoolVolume),
+        ["list" | "ls" | "create", _, ..] => None,
+        [verb] if OF_A_POOL.contains(&verb) => Some(Word::Pool),
+        ["delete" | "rm", pool, ..] => Some(Word::VolumeOf(pool)),
+        [verb, pool] if OF_A_POOL.contains(&verb) => Some(Word::VolumeOf(pool)),
+        ["attach" | "detach", _, _] => Some(Word::Container),
+        ["attach-profile" | "detach-profile", _, _] => Some(Word::Profile),
+        ["restore", pool, volume] => Some(Word::SnapshotOf { pool, volume }),
+        ["get" | "unset", pool, volume] => Some(Word::VolumeKey { pool, volume, set: false }),
+        ["set", pool, volume, ref pairs @ ..] if key_comes_next(pairs) => {
+            Some(Word::VolumeKey { pool, volume, set: true })
+        }
+        _ => None,
+    }
 }
 
 fn device<'a>(profile: bool, words: &[&'a str]) -> Option<Word<'a>> {
@@ -160,6 +239,41 @@ async fn candidates(client: &Client, word: Word<'_>) -> Result<BTreeSet<String>,
                 .collect()
         }
         Word::Property(kind) => keys(client, &format!("device-{kind}"), "=").await?,
+        Word::Pool => pool_names(client).await?,
+        Word::Driver => ["btrfs", "ceph", "dir", "lvm", "zfs"].map(str::to_owned).into(),
+        Word::PoolKey { pool, set } => {
+            let pool = client.pool(pool).await?.value;
+            let mut words: BTreeSet<String> = pool.config.into_keys().collect();
+            if set {
+                words.extend(keys(client, &format!("storage-{}", pool.driver), "").await.unwrap_or_default());
+            }
+            words
+        }
+        Word::VolumeOf(pool) => custom_volumes(client, pool).await?,
+        Word::VolumeKey { pool, volume, set } => {
+            let place = VolumePlace { pool, kind: "custom", name: volume };
+            let mut words: BTreeSet<String> = client.volume(place).await?.value.config.into_keys().collect();
+            if set {
+                words.extend(
+                    ["size", "security.shifted", "snapshots.expiry", "snapshots.schedule"].map(str::to_owned),
+                );
+            }
+            words
+        }
+        Word::PoolVolume => {
+            let mut words = BTreeSet::new();
+            for pool in pool_names(client).await? {
+                let volumes = custom_volumes(client, &pool).await.unwrap_or_default();
+                words.extend(volumes.into_iter().map(|volume| format!("{pool}/{volume}")));
+            }
+            words
+        }
+        Word::SnapshotOf { pool, volume } => {
+            let snapshots =
+                client.volume_snapshots(VolumePlace { pool, kind: "custom", name: volume }).await?;
+            let name = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+            snapshots.iter().map(|snapshot| name(&snapshot.name)).collect()
+        }
         Word::DeviceOf { profile, name } => devices(client, profile, name).await?.into_keys().collect(),
         Word::PropertyOf { profile, name, device } => {
             let devices = devices(client, profile, name).await?;
@@ -171,6 +285,16 @@ async fn candidates(client: &Client, word: Word<'_>) -> Result<BTreeSet<String>,
 
 async fn names(client: &Client) -> Result<BTreeSet<String>, client::Error> {
     Ok(client.containers().await?.into_iter().map(|container| container.name).collect())
+}
+
+async fn pool_names(client: &Client) -> Result<BTreeSet<String>, client::Error> {
+    Ok(client.pools().await?.into_iter().map(|pool| pool.name).collect())
+}
+
+/// Volumes of one's own in a pool.
+async fn custom_volumes(client: &Client, pool: &str) -> Result<BTreeSet<String>, client::Error> {
+    let custom = |volume: &Volume| volume.kind == "custom";
+    Ok(client.volumes(pool).await?.into_iter().filter(custom).map(|volume| volume.name).collect())
 }
 
 async fn devices(client: &Client, profile: bool, name: &str) -> Result<api::Devices, client::Error> {
@@ -225,6 +349,23 @@ mod tests {
         assert_eq!(fits("image list"), Some(Word::Remote(":")));
         assert_eq!(fits("remote remove"), Some(Word::Remote("")));
         assert_eq!(fits("image import"), None);
+        assert_eq!(fits("launch busybox -s"), Some(Word::Pool));
+        assert_eq!(fits("storage show"), Some(Word::Pool));
+        assert_eq!(fits("storage create p"), Some(Word::Driver));
+        assert_eq!(fits("storage set p"), Some(Word::PoolKey { pool: "p", set: true }));
+        assert_eq!(fits("storage set p volume.size"), None);
+        assert_eq!(fits("storage list"), Some(Word::Remote(":")));
+        assert_eq!(fits("storage volume attach"), Some(Word::Pool));
+        assert_eq!(fits("storage volume attach p"), Some(Word::VolumeOf("p")));
+        assert_eq!(fits("storage volume attach p v"), Some(Word::Container));
+        assert_eq!(fits("storage volume attach-profile p v"), Some(Word::Profile));
+        assert_eq!(fits("storage volume create p"), None);
+        assert_eq!(fits("storage volume copy p/v"), Some(Word::PoolVolume));
+        assert_eq!(fits("storage volume copy p/v q/v"), None);
+        assert_eq!(fits("storage volume delete p v"), Some(Word::VolumeOf("p")));
+        assert_eq!(fits("storage volume restore p v"), Some(Word::SnapshotOf { pool: "p", volume: "v" }));
+        let key = Word::VolumeKey { pool: "p", volume: "v", set: false };
+        assert_eq!(fits("storage volume get p v"), Some(key));
     }
 
     #[test]

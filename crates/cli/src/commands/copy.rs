@@ -1,5 +1,6 @@
 //! `lxc copy`, on one server and between servers.
 
+use super::root_disk;
 use super::transfer::{Transfer, check_target};
 use crate::args::CopyArgs;
 use crate::output;
@@ -9,7 +10,6 @@ use anyhow::Context as _;
 use api::instances::{Instance, InstancesPost, Snapshot, Source};
 use api::{Config, Devices};
 use client::Client;
-use std::collections::BTreeMap;
 
 pub(crate) async fn run(session: &Session, args: &CopyArgs) -> anyhow::Result<()> {
     let (from, Target { remote, name }) = session.named(&args.source, "container")?;
@@ -25,8 +25,10 @@ pub(crate) async fn run(session: &Session, args: &CopyArgs) -> anyhow::Result<()
     // Without a name it keeps the one that it has.
     let own = name.split('/').next().unwrap_or_default();
     let new_name = if target.name.is_empty() { own } else { &target.name };
+    let inherited = original.expanded_devices.clone();
     let mut request = request(original, args, new_name)?;
-    change(&to, &mut request.devices, &args.device, args.storage.as_deref()).await?;
+    change(&mut request.devices, &args.device)?;
+    put_into(&to, &mut request.devices, &inherited, args.storage.as_deref()).await?;
     let transfer = Transfer {
         session,
         from: &from,
@@ -51,8 +53,10 @@ async fn on_one_server(
 ) -> anyhow::Result<()> {
     let original = original(client, name).await?;
     let container = name.split('/').next().unwrap_or_default();
+    let inherited = original.expanded_devices.clone();
     let mut request = request(original, args, new_name)?;
-    change(client, &mut request.devices, &args.device, args.storage.as_deref()).await?;
+    change(&mut request.devices, &args.device)?;
+    put_into(client, &mut request.devices, &inherited, args.storage.as_deref()).await?;
     request.source = Source {
         kind: "copy".to_owned(),
         source: name.to_owned(),
@@ -87,6 +91,8 @@ pub(crate) struct Original {
     architecture: String,
     pub(crate) config: Config,
     pub(crate) devices: Devices,
+    /// Those of its profiles, too.
+    pub(crate) expanded_devices: Devices,
     pub(crate) profiles: Vec<String>,
     description: String,
     pub(crate) ephemeral: bool,
@@ -95,15 +101,31 @@ pub(crate) struct Original {
 
 pub(crate) async fn original(client: &Client, name: &str) -> anyhow::Result<Original> {
     if let Some((container, snapshot)) = name.split_once('/') {
-        let Snapshot { architecture, config, devices, profiles, ephemeral, .. } =
-            client.snapshot(container, snapshot).await?.value;
-        let (description, runs) = (String::new(), false);
-        return Ok(Original { architecture, config, devices, profiles, description, ephemeral, runs });
+        let found = client.snapshot(container, snapshot).await?.value;
+        let Snapshot { architecture, config, devices, expanded_devices, profiles, ephemeral, .. } = found;
+        return Ok(Original {
+            architecture,
+            config,
+            devices,
+            expanded_devices,
+            profiles,
+            description: String::new(),
+            ephemeral,
+            runs: false,
+        });
     }
-    let Instance { architecture, config, devices, profiles, description, ephemeral, status_code, .. } =
-        client.container(name).await?.value;
-    let runs = status_code != api::StatusCode::Stopped;
-    Ok(Original { architecture, config, devices, profiles, description, ephemeral, runs })
+    let found = client.container(name).await?.value;
+    let Instance { architecture, config, devices, expanded_devices, profiles, .. } = found;
+    Ok(Original {
+        architecture,
+        config,
+        devices,
+        expanded_devices,
+        profiles,
+        description: found.description,
+        ephemeral: found.ephemeral,
+        runs: found.status_code != api::StatusCode::Stopped,
+    })
 }
 
 /// The request for a copy: what belongs to one container alone stays behind.
@@ -142,32 +164,28 @@ impl Original {
     }
 }
 
-/// Changes devices of the copy: `name,key=value`, and the pool of its root.
-pub(crate) async fn change(
-    to: &Client,
-    devices: &mut Devices,
-    changes: &[String],
-    pool: Option<&str>,
-) -> anyhow::Result<()> {
+/// Changes devices of the copy: `name,key=value`.
+pub(crate) fn change(devices: &mut Devices, changes: &[String]) -> anyhow::Result<()> {
     for change in changes {
         let parts = change.split_once(',').and_then(|(name, pair)| Some((name, pair.split_once('=')?)));
         let (name, (key, value)) =
             parts.with_context(|| format!("\"{change}\" is no change of a device: use NAME,KEY=VALUE"))?;
         devices.entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
     }
-    if let Some(pool) = pool {
-        // Told at once, not when everything has been sent.
-        to.pool(pool).await.with_context(|| format!("Storage pool \"{pool}\""))?;
-        let is_root = |device: &BTreeMap<String, String>| {
-            device.get("type").is_some_and(|kind| kind == "disk")
-                && device.get("path").is_some_and(|path| path == "/")
-        };
-        let own = devices.iter().find(|(_, device)| is_root(device)).map(|(name, _)| name.clone());
-        let root = devices.entry(own.unwrap_or_else(|| "root".to_owned())).or_default();
-        for (key, value) in [("type", "disk"), ("path", "/"), ("pool", pool)] {
-            root.insert(key.to_owned(), value.to_owned());
-        }
-    }
+    Ok(())
+}
+
+/// Puts the copy into a pool, if one is named.
+pub(crate) async fn put_into(
+    to: &Client,
+    devices: &mut Devices,
+    inherited: &Devices,
+    pool: Option<&str>,
+) -> anyhow::Result<()> {
+    let Some(pool) = pool else { return Ok(()) };
+    // Told at once, not when everything has been sent.
+    to.pool(pool).await.with_context(|| format!("Storage pool \"{pool}\""))?;
+    root_disk::put_into(pool, devices, inherited);
     Ok(())
 }
 
@@ -189,6 +207,7 @@ mod tests {
             architecture: "x86_64".into(),
             config: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             devices: Devices::new(),
+            expanded_devices: Devices::new(),
             profiles: vec!["default".into()],
             description: String::new(),
             ephemeral: true,

@@ -2,10 +2,9 @@
 
 use super::holder::{Holder, HolderKind};
 use crate::args::DeviceCommand;
-use crate::output;
+use crate::output::{self, listing, object};
 use crate::pairs;
 use crate::session::Session;
-use crate::yaml;
 use anyhow::{Context as _, bail, ensure};
 use api::{Config, Devices};
 
@@ -29,8 +28,14 @@ pub(crate) async fn run(session: &Session, kind: HolderKind, command: DeviceComm
             let properties = own(&mut holder, kind, &device)?;
             Ok(output::line(properties.get(&key).map_or("", String::as_str))?)
         }
-        DeviceCommand::List { name } => {
+        DeviceCommand::List { name, format } => {
             let mut holder = Holder::load(session, kind, &name).await?;
+            if let Some(format) = format {
+                let kind = |device: &Config| device.get("type").cloned().unwrap_or_default();
+                let devices = holder.devices();
+                let rows = devices.iter().map(|(name, device)| vec![name.clone(), kind(device)]).collect();
+                return listing::show(format, &["NAME", "TYPE"], rows, devices);
+            }
             let names: String = holder.devices().keys().map(|name| format!("{name}\n")).collect();
             Ok(output::print(&names)?)
         }
@@ -56,9 +61,9 @@ pub(crate) async fn run(session: &Session, kind: HolderKind, command: DeviceComm
             super::holder::set(own(&mut holder, kind, &device)?, pairs);
             holder.save(session).await
         }
-        DeviceCommand::Show { name } => {
+        DeviceCommand::Show { name, format } => {
             let mut holder = Holder::load(session, kind, &name).await?;
-            Ok(output::print(&yaml::to_string(holder.devices())?)?)
+            object::show(format.format, holder.devices())
         }
         DeviceCommand::Unset { name, device, key } => {
             let mut holder = Holder::load(session, kind, &name).await?;

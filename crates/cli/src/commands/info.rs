@@ -1,7 +1,7 @@
 //! `lxc info`.
 
 use crate::args::InfoArgs;
-use crate::output::{self, dates, sizes};
+use crate::output::{self, dates, object, sizes};
 use crate::session::Session;
 use api::instances::InstanceFull;
 use api::state::State;
@@ -11,9 +11,12 @@ pub(crate) async fn run(session: &Session, args: &InfoArgs) -> anyhow::Result<()
     let target = session.target(args.name.as_deref().unwrap_or_default())?;
     let client = session.client(&target.remote)?;
     if target.name.is_empty() {
-        return super::server_info::run(&client).await;
+        return super::server_info::run(&client, args.format.format).await;
     }
     let container = client.container_full(&target.name).await?;
+    if let Some(format) = args.format.format {
+        return object::show(format, &container);
+    }
     let mut text = String::new();
     describe(&mut text, &container, client.address())?;
     if args.show_log {

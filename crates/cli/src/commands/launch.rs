@@ -1,6 +1,7 @@
 //! `lxc init` and `lxc launch`.
 
 use super::image_source::{self, From};
+use super::root_disk;
 use crate::args::CreateArgs;
 use crate::output;
 use crate::pairs;
@@ -9,6 +10,7 @@ use anyhow::Context as _;
 use api::Devices;
 use api::instances::{InstancesPost, Source, StatePut};
 use client::{Client, Pending};
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
 /// `lxc init`.
@@ -149,9 +151,17 @@ async fn devices(client: &Client, args: &CreateArgs) -> anyhow::Result<Devices> 
         devices.insert("eth0".to_owned(), nic);
     }
     if let Some(pool) = &args.storage {
-        devices.insert("root".to_owned(), device(&[("type", "disk"), ("path", "/"), ("pool", pool)]));
+        root_disk::put_into(pool, &mut devices, &inherited(client, args).await);
     }
     Ok(devices)
+}
+
+/// The devices that the container has of its profiles. A profile that cannot be read has none; the
+/// server says what is wrong with it.
+async fn inherited(client: &Client, args: &CreateArgs) -> Devices {
+    let profiles = profiles(args).unwrap_or_else(|| vec!["default".to_owned()]);
+    let found = join_all(profiles.iter().map(|name| client.profile(name))).await;
+    found.into_iter().flatten().flat_map(|profile| profile.value.devices).collect()
 }
 
 /// Adds what to try to an error about an unknown image.

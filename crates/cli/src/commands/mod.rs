@@ -29,6 +29,7 @@ mod remote;
 mod rename;
 mod restart;
 mod restore;
+mod root_disk;
 mod server_info;
 mod snapshot;
 mod start;
@@ -81,6 +82,14 @@ pub(crate) async fn run(session: &Session, command: Command) -> anyhow::Result<E
         Command::Version(args) => Box::pin(version::run(session, &args)).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the operation, if the server made one of it.
+async fn finish(session: &Session, pending: Option<Pending>, what: &str) -> Result<(), client::Error> {
+    match pending {
+        Some(pending) => wait(session, &pending, what).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Waits for an operation and shows its progress to whoever sits at a terminal. Ctrl-C cancels what

@@ -1,21 +1,25 @@
 //! `lxc network`.
 
-use crate::args::{FormatArg, NetworkCommand};
-use crate::output::{self, listing, sizes};
+use crate::args::{Format, FormatArg, NetworkCommand};
+use crate::output::{self, listing, object, sizes};
 use crate::session::{Session, Target};
-use crate::yaml;
 use std::fmt::Write as _;
 
 pub(crate) async fn run(session: &Session, command: NetworkCommand) -> anyhow::Result<()> {
     match command {
-        NetworkCommand::Info { network } => info(session, &network).await,
+        NetworkCommand::Get { network, key } => {
+            let (client, Target { name, .. }) = session.named(&network, "network")?;
+            let mut network = client.network(&name).await?;
+            Ok(output::line(network.config.remove(&key).unwrap_or_default())?)
+        }
+        NetworkCommand::Info { network, format } => info(session, &network, format.format).await,
         NetworkCommand::List { remote, format } => list(session, remote.as_deref(), format).await,
         NetworkCommand::ListLeases { network, format } => leases(session, &network, format).await,
-        NetworkCommand::Show { network } => {
+        NetworkCommand::Show { network, format } => {
             let (client, Target { name, .. }) = session.named(&network, "network")?;
             let mut network = client.network(&name).await?;
             network.used_by.sort_unstable();
-            Ok(output::print(&yaml::to_string(&network)?)?)
+            object::show(format.format, &network)
         }
     }
 }
@@ -48,9 +52,12 @@ async fn leases(session: &Session, network: &str, FormatArg { format }: FormatAr
     listing::show(format, &["HOSTNAME", "MAC ADDRESS", "IP ADDRESS", "TYPE"], rows.collect(), &leases)
 }
 
-async fn info(session: &Session, network: &str) -> anyhow::Result<()> {
+async fn info(session: &Session, network: &str, format: Option<Format>) -> anyhow::Result<()> {
     let (client, Target { name, .. }) = session.named(network, "network")?;
     let state = client.network_state(&name).await?;
+    if let Some(format) = format {
+        return object::show(format, &state);
+    }
     let mut out = String::new();
     writeln!(out, "Name: {name}\nMAC address: {}\nMTU: {}\nState: {}", state.hwaddr, state.mtu, state.state)?;
     if !state.addresses.is_empty() {

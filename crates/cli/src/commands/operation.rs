@@ -1,9 +1,8 @@
 //! `lxc operation`.
 
 use crate::args::{FormatArg, OperationCommand};
-use crate::output::{self, dates, listing};
+use crate::output::{self, dates, listing, object};
 use crate::session::{Session, Target};
-use crate::yaml;
 
 pub(crate) async fn run(session: &Session, command: OperationCommand) -> anyhow::Result<()> {
     match command {
@@ -13,9 +12,9 @@ pub(crate) async fn run(session: &Session, command: OperationCommand) -> anyhow:
             Ok(output::line(format!("Operation {name} deleted"))?)
         }
         OperationCommand::List { remote, format } => list(session, remote.as_deref(), format).await,
-        OperationCommand::Show { id } => {
+        OperationCommand::Show { id, format } => {
             let (client, Target { name, .. }) = session.named(&id, "operation")?;
-            Ok(output::print(&yaml::to_string(&client.operation(&name).await?)?)?)
+            object::show(format.format, &client.operation(&name).await?)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `lxc info` about the server.
 
-use crate::output;
-use crate::yaml;
+use crate::args::Format;
+use crate::output::object;
 use api::server::{Environment, Server};
 use client::Client;
 use serde::Serialize;
@@ -21,11 +21,11 @@ struct Shown {
     environment: Option<Environment>,
 }
 
-pub(crate) async fn run(client: &Client) -> anyhow::Result<()> {
+pub(crate) async fn run(client: &Client, format: Option<Format>) -> anyhow::Result<()> {
     let Server { api_extensions, api_status, api_version, auth, public, auth_methods, config, environment } =
         client.server().await?.value;
     let config = config.unwrap_or_default();
     let shown =
         Shown { config, api_extensions, api_status, api_version, auth, public, auth_methods, environment };
-    Ok(output::print(&yaml::to_string(&shown)?)?)
+    object::show(format.unwrap_or(Format::Yaml), &shown)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod dates;
 pub(crate) mod listing;
+pub(crate) mod object;
 pub(crate) mod progress;
 pub(crate) mod sizes;
 pub(crate) mod table;

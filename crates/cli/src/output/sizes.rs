@@ -15,6 +15,11 @@ pub(crate) fn bytes(count: i64) -> String {
     format!("{value:.2}{}", UNITS[unit])
 }
 
+/// As [`bytes`], for what is never below zero.
+pub(crate) fn unsigned(count: u64) -> String {
+    bytes(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
 /// `118.17MB`, whatever the size.
 pub(crate) fn megabytes(count: i64) -> String {
     format!("{:.2}MB", count as f64 / 1024.0 / 1024.0)

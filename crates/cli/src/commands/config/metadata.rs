@@ -2,7 +2,7 @@
 
 use crate::args::MetadataCommand;
 use crate::editor;
-use crate::output;
+use crate::output::object;
 use crate::session::Session;
 use crate::yaml;
 use client::Client;
@@ -25,9 +25,9 @@ const HELP: &str = "\
 
 pub(crate) async fn run(session: &Session, command: MetadataCommand) -> anyhow::Result<()> {
     match command {
-        MetadataCommand::Show { name } => {
+        MetadataCommand::Show { name, format } => {
             let (client, target) = session.named(&name, "container")?;
-            Ok(output::print(&yaml::to_string(&client.image_metadata(&target.name).await?)?)?)
+            object::show(format.format, &client.image_metadata(&target.name).await?)
         }
         MetadataCommand::Edit { name } => {
             let (client, target) = session.named(&name, "container")?;

@@ -25,8 +25,8 @@ pub(crate) async fn run(session: &Session, command: ConfigCommand) -> anyhow::Re
         }
         ConfigCommand::Metadata(command) => metadata::run(session, command).await,
         ConfigCommand::Set { args } => set::run(session, &args).await,
-        ConfigCommand::Show { name, expanded } => {
-            show::run(session, name.as_deref().unwrap_or_default(), expanded).await
+        ConfigCommand::Show { name, expanded, format } => {
+            show::run(session, name.as_deref().unwrap_or_default(), expanded, format.format).await
         }
         ConfigCommand::Template(command) => template::run(session, command).await,
         ConfigCommand::Trust(command) => trust::run(session, command).await,

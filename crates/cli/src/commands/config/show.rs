@@ -1,17 +1,17 @@
 //! `lxc config show`.
 
+use crate::args::Format;
 use crate::commands::holder::changeable;
-use crate::output;
+use crate::output::object;
 use crate::session::Session;
-use crate::yaml;
 use api::server::ServerPut;
 
-pub(crate) async fn run(session: &Session, name: &str, expanded: bool) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &Session, name: &str, expanded: bool, format: Format) -> anyhow::Result<()> {
     let target = session.target(name)?;
     let client = session.client(&target.remote)?;
     if target.name.is_empty() {
         let config = client.server().await?.value.config.unwrap_or_default();
-        return Ok(output::print(&yaml::to_string(&ServerPut { config })?)?);
+        return object::show(format, &ServerPut { config });
     }
     if let Some((container, snapshot)) = target.name.split_once('/') {
         let mut snapshot = client.snapshot(container, snapshot).await?.value;
@@ -19,12 +19,12 @@ pub(crate) async fn run(session: &Session, name: &str, expanded: bool) -> anyhow
             snapshot.config = snapshot.expanded_config.clone();
             snapshot.devices = snapshot.expanded_devices.clone();
         }
-        return Ok(output::print(&yaml::to_string(&snapshot)?)?);
+        return object::show(format, &snapshot);
     }
     let mut container = client.container(&target.name).await?.value;
     if expanded {
         container.config = std::mem::take(&mut container.expanded_config);
         container.devices = std::mem::take(&mut container.expanded_devices);
     }
-    Ok(output::print(&yaml::to_string(&changeable(container))?)?)
+    object::show(format, &changeable(container))
 }

@@ -1,7 +1,8 @@
 //! `lxc image edit` and `lxc image show`.
 
+use crate::args::Format;
 use crate::editor;
-use crate::output;
+use crate::output::object;
 use crate::session::Session;
 use crate::yaml;
 use api::images::{Image, ImagePut};
@@ -17,9 +18,9 @@ const HELP: &str = "\
 
 ";
 
-pub(crate) async fn show(session: &Session, image: &str) -> anyhow::Result<()> {
+pub(crate) async fn show(session: &Session, image: &str, format: Format) -> anyhow::Result<()> {
     let image = super::found(session, image).await?;
-    Ok(output::print(&yaml::to_string(&changeable(image))?)?)
+    object::show(format, &changeable(image))
 }
 
 pub(crate) async fn edit(session: &Session, image: &str) -> anyhow::Result<()> {

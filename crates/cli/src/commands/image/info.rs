@@ -1,13 +1,17 @@
 //! `lxc image info`.
 
-use crate::output::{self, dates, sizes};
+use crate::args::Format;
+use crate::output::{self, dates, object, sizes};
 use crate::session::Session;
 use api::Time;
 use api::images::Image;
 use std::fmt::{self, Write as _};
 
-pub(crate) async fn run(session: &Session, image: &str) -> anyhow::Result<()> {
+pub(crate) async fn run(session: &Session, image: &str, format: Option<Format>) -> anyhow::Result<()> {
     let image = super::found(session, image).await?;
+    if let Some(format) = format {
+        return object::show(format, &image);
+    }
     let mut text = String::new();
     describe(&mut text, &image)?;
     Ok(output::print(&text)?)

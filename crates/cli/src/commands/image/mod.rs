@@ -29,13 +29,13 @@ pub(crate) async fn run(session: &Session, command: ImageCommand) -> anyhow::Res
         ImageCommand::Export(args) => export::run(session, &args).await,
         ImageCommand::GetProperty { image, key } => properties::get(session, &image, &key).await,
         ImageCommand::Import(args) => import::run(session, &args).await,
-        ImageCommand::Info { image } => info::run(session, &image).await,
+        ImageCommand::Info { image, format } => info::run(session, &image, format.format).await,
         ImageCommand::List(args) => list::run(session, &args).await,
         ImageCommand::Refresh { images } => refresh::run(session, &images).await,
         ImageCommand::SetProperty { image, key, value } => {
             properties::set(session, &image, &key, Some(value)).await
         }
-        ImageCommand::Show { image } => edit::show(session, &image).await,
+        ImageCommand::Show { image, format } => edit::show(session, &image, format.format).await,
         ImageCommand::UnsetProperty { image, key } => properties::set(session, &image, &key, None).await,
     }
 }

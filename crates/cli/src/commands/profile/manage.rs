@@ -1,9 +1,9 @@
 //! Profiles as a whole: `lxc profile create`, `copy`, `delete`, `rename` and `show`.
 
+use crate::args::Format;
 use crate::commands::holder::profile_put;
-use crate::output;
+use crate::output::{self, object};
 use crate::session::{Session, Target};
-use crate::yaml;
 use anyhow::ensure;
 use api::profiles::ProfilePut;
 
@@ -35,9 +35,9 @@ pub(crate) async fn rename(session: &Session, text: &str, new_name: &str) -> any
     Ok(output::line(format!("Profile {name} renamed to {new_name}"))?)
 }
 
-pub(crate) async fn show(session: &Session, text: &str) -> anyhow::Result<()> {
+pub(crate) async fn show(session: &Session, text: &str, format: Format) -> anyhow::Result<()> {
     let (client, Target { name, .. }) = session.named(text, "profile")?;
     let mut profile = client.profile(&name).await?.value;
     profile.used_by.sort_unstable();
-    Ok(output::print(&yaml::to_string(&profile)?)?)
+    object::show(format, &profile)
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(session: &Session, command: ProfileCommand) -> anyhow::R
         ProfileCommand::Remove { container, profile } => assign::remove(session, &container, &profile).await,
         ProfileCommand::Rename { profile, new_name } => manage::rename(session, &profile, &new_name).await,
         ProfileCommand::Set { profile, pairs } => keys::set(session, &profile, &pairs).await,
-        ProfileCommand::Show { profile } => manage::show(session, &profile).await,
+        ProfileCommand::Show { profile, format } => manage::show(session, &profile, format.format).await,
         ProfileCommand::Unset { profile, key } => keys::unset(session, &profile, &key).await,
     }
 }
