@@ -12,6 +12,7 @@ pub mod config;
 mod drivers;
 mod error;
 mod image_slots;
+mod loopfile;
 mod paths;
 mod pool;
 mod received;

@@ -31,6 +31,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("dnsmasq", "dnsmasq-base", "DHCP and DNS on managed bridges"),
     ("gzip", "gzip", "publishing images compressed with gzip"),
     ("lbzip2", "lbzip2", "publishing images compressed with bzip2 on several processors"),
+    ("losetup", "mount", "storage pools that are files on the host"),
     ("lz4", "lz4", "publishing images compressed with lz4"),
     ("lzma", "xz-utils", "publishing images compressed with lzma"),
     ("mksquashfs", "squashfs-tools", "publishing images as squashfs"),

@@ -6,6 +6,7 @@ pub mod blkid;
 pub mod compress;
 pub mod dnsmasq;
 pub mod inventory;
+pub mod losetup;
 pub mod mksquashfs;
 pub mod modprobe;
 pub mod nft;
