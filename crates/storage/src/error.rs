@@ -1,5 +1,6 @@
 //! Why something about a pool or a volume could not be done.
 
+use crate::block::BlockError;
 use crate::config::ConfigError;
 use crate::tree::TreeError;
 use crate::volume::Volume;
@@ -107,6 +108,9 @@ pub enum Error {
     /// A driver has no streams of its own.
     #[error("This storage driver neither sends nor receives volumes")]
     NoStreams,
+    /// A block device, or the file system on it.
+    #[error(transparent)]
+    Block(#[from] BlockError),
     /// A program that the driver uses.
     #[error(transparent)]
     Tool(#[from] RunError),

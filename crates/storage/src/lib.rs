@@ -8,6 +8,8 @@
 //!
 //! Nothing here knows the database: callers bring typed values and keep the results.
 
+#[allow(dead_code)] // drivers whose volumes are block devices use it
+mod block;
 pub mod config;
 mod drivers;
 mod error;
@@ -20,6 +22,7 @@ pub mod tree;
 mod turns;
 mod volume;
 
+pub use block::BlockError;
 pub use config::{ConfigError, DriverKind, PoolConfig, VolumeConfig};
 pub use drivers::{Capabilities, Repaired, Resources};
 pub use error::{EnsureError, Error};

@@ -3,16 +3,22 @@
 
 pub mod apparmor_parser;
 pub mod blkid;
+pub mod btrfs_resize;
+pub mod btrfstune;
 pub mod compress;
 pub mod dnsmasq;
+pub mod e2fsck;
 pub mod inventory;
 pub mod losetup;
+pub mod mkfs;
 pub mod mksquashfs;
 pub mod modprobe;
 pub mod nft;
+pub mod resize2fs;
 pub mod rsync;
 pub mod run;
 pub mod unsquashfs;
+pub mod xfs_growfs;
 
 pub use inventory::{Entry, find, inventory, require};
 pub use run::{Output, Run, RunError};
