@@ -8,7 +8,7 @@
 //!
 //! Nothing here knows the database: callers bring typed values and keep the results.
 
-#[allow(dead_code)] // drivers whose volumes are block devices use it
+#[allow(dead_code, unused_imports)] // drivers whose volumes are block devices use it
 mod block;
 pub mod config;
 mod drivers;
