@@ -14,6 +14,7 @@ pub mod config;
 mod drivers;
 mod error;
 mod image_slots;
+#[allow(dead_code)] // drivers whose pools can be files use it
 mod loopfile;
 mod paths;
 mod pool;

@@ -216,7 +216,7 @@ mod tests {
     async fn devices_follow_their_file() {
         let name = "devices_follow_their_file";
         if !rustix::process::geteuid().is_root() || !Path::new("/dev/loop-control").exists() {
-            println!("SKIP {name}: no loop devices here");
+            eprintln!("SKIP {name}: no loop devices here");
             return;
         }
         let temp = tempfile::tempdir().unwrap();
