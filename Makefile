@@ -1,6 +1,6 @@
 # What people run here. Each target is one line of shell or a script; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop demo-clean packages build release fmt lint check unit test bench bench-quick install uninstall
+.PHONY: help demo demo-stop demo-clean packages build release fmt lint check unit test test-vm bench bench-quick install uninstall
 
 CARGO  ?= cargo
 PREFIX ?= /usr/local
@@ -51,6 +51,9 @@ test: ## Everything: unit, namespaced and end to end, with totals
 	@rootfs="$${XDG_CACHE_HOME:-$$HOME/.cache}/lightervisor/debian-12.rootfs"; \
 	    if [ -d "$$rootfs" ]; then export LIGHTERVISOR_TEST_ROOTFS="$$rootfs"; fi; \
 	    $(WITH_CARGO) $(CARGO) run --quiet --locked -p xtask -- test
+
+test-vm: ## Storage drivers in a virtual machine with ZFS and LVM (ONLY="zfs": these; ceph only when named)
+	@scripts/vm/test.sh $(ONLY)
 
 bench: release ## Measure against Debian's packaged lxd 5.0.2, interleaved (about 15 minutes)
 	@bench/run

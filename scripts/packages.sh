@@ -8,6 +8,7 @@
 #         image-debian   what scripts/image-debian.sh needs
 #         image-busybox  what scripts/image-busybox.sh needs
 #         test           what the tests call; parts of it are optional
+#         vm             what scripts/vm needs to build and start the virtual machine
 #         bench          the daemon to compare with, and XFS tools
 # Without a group: build run.
 #
@@ -39,11 +40,13 @@ for group in "$@"; do
             # Debian's own client and container tools: tests that compare with them skip without.
             # Package lxc is not among them: it would bring up a bridge on this machine.
             [ "$id" = debian ] && optional="$optional lxd-client zsh fish" ;;
+        vm)
+            required="$required qemu-system-x86 mmdebstrap debian-archive-keyring e2fsprogs cpio kmod xz-utils binutils" ;;
         bench)
             required="$required python3 xfsprogs busybox-static squashfs-tools"
             [ "$id" = debian ] && optional="$optional lxd lxd-client" ;;
         *)
-            echo "packages.sh: unknown group '$group' (build, run, image-debian, image-busybox, test, bench)" >&2
+            echo "packages.sh: unknown group '$group' (build, run, image-debian, image-busybox, test, vm, bench)" >&2
             exit 2 ;;
     esac
 done
