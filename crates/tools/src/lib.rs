@@ -6,6 +6,7 @@ pub mod blkid;
 pub mod btrfs_resize;
 pub mod btrfstune;
 pub mod compress;
+pub mod crash;
 pub mod dnsmasq;
 pub mod e2fsck;
 pub mod inventory;

@@ -273,6 +273,7 @@ impl Run {
                 Some(bytes)
             }
         };
+        crate::crash::step();
         let child = command.spawn().map_err(|source| RunError::Spawn { program: path, source })?;
         // The command holds our copy of a stdout file; closing it lets readers see the end.
         drop(command);
@@ -281,6 +282,7 @@ impl Run {
         let work = converse(&mut group, bytes, read, &mut stderr);
         let result = tokio::time::timeout(deadline, work).await;
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        crate::crash::step();
         tracing::debug!(program, ?args, ok = matches!(&result, Ok(Ok(_))), "program ran");
         match result {
             Err(_elapsed) => {

@@ -34,6 +34,7 @@ impl Inner {
             return Ok(());
         }
         self.remove_link(part, name)?;
+        tools::crash::step();
         std::os::unix::fs::symlink(&target, &link).map_err(io_error("make the link", link))
     }
 

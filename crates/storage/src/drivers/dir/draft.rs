@@ -50,10 +50,8 @@ impl State {
             return Err(self.exists(volume));
         }
         let all = snapshots(draft);
-        if all.is_dir() {
-            self.name_snapshots(Temporary::adopt(all), volume)?;
-        }
-        self.name(made, volume).inspect_err(|_| self.forget_snapshots(volume))
+        let along = all.is_dir().then(|| Temporary::adopt(all));
+        self.name_all(made, along, volume)
     }
 
     pub(super) fn discard(draft: &Draft) -> Result<(), Error> {

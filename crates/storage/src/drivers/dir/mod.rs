@@ -28,6 +28,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// A volume whose snapshots are about to get their names; it gets its own when they have theirs.
+const HALF_NAMED: &str = ".named-";
+
 /// The driver of one pool.
 pub(crate) struct Dir {
     state: Arc<State>,
@@ -233,6 +236,7 @@ struct Temporary {
 impl Temporary {
     fn make(path: PathBuf) -> Result<Self, Error> {
         mkdirat(CWD, &path, PRIVATE).map_err(io_error("make", &path))?;
+        tools::crash::step();
         Ok(Self { path, named: false })
     }
 
@@ -266,6 +270,7 @@ impl Drop for Temporary {
 
 /// Renames without replacing anything.
 fn rename_new(from: &Path, to: &Path) -> Result<(), Errno> {
+    tools::crash::step();
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // Some network file systems lack the flag. A directory never replaces a full one.
         Err(Errno::INVAL) if to.symlink_metadata().is_err() => rustix::fs::rename(from, to),

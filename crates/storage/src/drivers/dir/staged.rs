@@ -48,6 +48,7 @@ impl State {
     }
 
     fn exchange(&self, new: &Path, path: &Path, volume: &Volume, present: bool) -> Result<(), Error> {
+        tools::crash::step();
         let failed = |errno: Errno| io_error("put the new content in the place of", path)(errno);
         if !present {
             return rustix::fs::rename(new, path).map_err(failed);

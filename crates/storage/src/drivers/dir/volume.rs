@@ -1,6 +1,6 @@
 //! Volumes of every kind: directories, made under a temporary name and named when they are whole.
 
-use super::{State, Temporary, make_private, rename_new, set_mode, temporary};
+use super::{HALF_NAMED, State, Temporary, make_private, rename_new, set_mode, temporary};
 use crate::error::{Error, io_error};
 use crate::paths::{PASSABLE, PRIVATE};
 use crate::tree::{self, CopyOptions};
@@ -68,9 +68,25 @@ impl State {
         if let Some(parent) = volume.parent() {
             make_private(&self.paths.snapshots(&parent))?;
         }
-        if let Some(along) = along {
-            self.name_snapshots(along, volume)?;
+        self.name_all(made, along, volume)
+    }
+
+    /// Names a volume and the snapshots that were made with it. Between the two the volume has a name
+    /// that tells [`repair`](Self::repair) that they are not all there.
+    pub(super) fn name_all(
+        &self,
+        mut made: Temporary,
+        along: Option<Temporary>,
+        volume: &Volume,
+    ) -> Result<(), Error> {
+        let Some(along) = along else { return self.name(made, volume) };
+        if !self.snapshots(volume)?.is_empty() {
+            return Err(self.exists(volume));
         }
+        let half = self.paths.kind(volume.kind()).join(format!("{HALF_NAMED}{}", volume.name()));
+        rename_new(&made.path, &half).map_err(io_error("rename a volume to", &half))?;
+        made.path = half;
+        self.name_snapshots(along, volume)?;
         self.name(made, volume).inspect_err(|_| self.forget_snapshots(volume))
     }
 
@@ -116,7 +132,7 @@ impl State {
     }
 
     /// Gives snapshots that were made together the place that they have for a volume.
-    pub(super) fn name_snapshots(&self, all: Temporary, volume: &Volume) -> Result<(), Error> {
+    fn name_snapshots(&self, all: Temporary, volume: &Volume) -> Result<(), Error> {
         let path = self.paths.snapshots(volume);
         // A place without snapshots in it is in nobody's way.
         let _ = std::fs::remove_dir(&path);
@@ -128,7 +144,7 @@ impl State {
     }
 
     /// Takes the snapshots away of a volume that could not be made.
-    pub(super) fn forget_snapshots(&self, volume: &Volume) {
+    fn forget_snapshots(&self, volume: &Volume) {
         if let Err(error) = self.delete_snapshots(volume) {
             tracing::warn!(%volume, error = &error as &dyn std::error::Error, "cannot remove the snapshots of a failed volume");
         }
