@@ -105,6 +105,16 @@ pub enum Error {
         /// How much is missing.
         missing: Bytes,
     },
+    /// A pool has no room, and nobody knows how much more would do.
+    #[error("The storage pool {pool} has no room for the {volume}; delete something there, or let it grow")]
+    NoRoom {
+        /// Of the pool.
+        pool: PoolName,
+        /// What does not fit.
+        volume: Volume,
+        /// Where it was noticed.
+        source: Box<Error>,
+    },
     /// A driver has no streams of its own.
     #[error("This storage driver neither sends nor receives volumes")]
     NoStreams,
@@ -136,6 +146,25 @@ pub enum Error {
     /// The daemon is going down.
     #[error("The daemon is shutting down")]
     ShuttingDown,
+}
+
+impl Error {
+    /// True if this says that a disk is full, or that a limit is reached.
+    pub(crate) fn says_full(&self) -> bool {
+        let full = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        };
+        match self {
+            Self::Io { source, .. } | Self::Tree(TreeError::Io { source, .. }) => full(source),
+            // Programs run in the language of programmers; there is nothing else to tell it by.
+            Self::Tool(RunError::Failed { stderr, .. }) => {
+                ["No space left on device", "Disk quota exceeded", "out of space"]
+                    .iter()
+                    .any(|words| stderr.contains(words))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Why an image's volume is not there after it was asked for. `E` is what filling it can give.

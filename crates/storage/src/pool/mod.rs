@@ -15,6 +15,7 @@ use std::sync::Arc;
 mod drafts;
 mod links;
 mod mounted;
+mod room;
 mod transfer;
 mod volumes;
 

@@ -55,7 +55,9 @@ impl Pool {
             }
             Err(error) => {
                 self.discard(draft).await?;
-                Err(error)
+                let mounted = other.mount_volume(&parcel.volume, &parcel.config).await.ok();
+                let files = mounted.as_ref().map(|mounted| mounted.path().to_owned());
+                Err(self.no_room(error, volume, files).await)
             }
         }
     }

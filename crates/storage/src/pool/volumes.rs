@@ -55,7 +55,9 @@ impl Pool {
         };
         let with_snapshots =
             matches!(&source, VolumeSource::Volume { snapshots, .. } if !snapshots.is_empty());
-        self.inner.driver.make(volume, source, &config).await?;
+        if let Err(error) = self.inner.driver.make(volume, source, &config).await {
+            return Err(self.no_room(error, volume, None).await);
+        }
         self.link_new(volume, with_snapshots).await
     }
 
@@ -155,7 +157,10 @@ impl Pool {
         config: &VolumeConfig,
     ) -> Result<Staged, Error> {
         let _turn = self.inner.turns.take(volume).await;
-        self.inner.driver.stage(volume, source, &self.resolve(config)).await
+        match self.inner.driver.stage(volume, source, &self.resolve(config)).await {
+            Ok(staged) => Ok(staged),
+            Err(error) => Err(self.no_room(error, volume, None).await),
+        }
     }
 
     /// Puts what was staged in the place of a volume's content. Whoever does not know whether an
