@@ -45,12 +45,21 @@ impl Totals {
             writeln!(out, "\nskipped:")?;
         }
         for (reason, tests) in reasons {
-            writeln!(out, "  {reason}: {}", tests.join(", "))?;
+            writeln!(out, "  {reason}: {}", few(&tests))?;
         }
         let skipped = self.skipped.len() as u64;
         let passed = self.passed.saturating_sub(skipped);
         writeln!(out, "\n{passed} passed, {} failed, {skipped} skipped", self.failed)?;
         Ok(())
+    }
+}
+
+/// The first of many names.
+fn few(names: &[&str]) -> String {
+    const SHOWN: usize = 6;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0 | 1) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
     }
 }
 
@@ -192,6 +201,12 @@ fn skip_in(line: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_names_a_few_are_shown() {
+        assert_eq!(few(&["a"; 7]), "a, a, a, a, a, a, a");
+        assert_eq!(few(&["a"; 8]), "a, a, a, a, a, a and 2 more");
+    }
 
     #[test]
     fn reads_what_cargo_test_prints() {
