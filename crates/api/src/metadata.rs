@@ -46,9 +46,16 @@ pub struct Key {
 impl Configuration {
     /// Every key with what it belongs to.
     pub fn rows(&self) -> impl Iterator<Item = (&str, &str, &Key)> {
+        self.grouped_rows().map(|(entity, _, name, key)| (entity, name, key))
+    }
+
+    /// Every key with what it belongs to, and its group.
+    pub fn grouped_rows(&self) -> impl Iterator<Item = (&str, &str, &str, &Key)> {
         self.configs.iter().flat_map(|(entity, groups)| {
-            let keys = groups.values().flat_map(|group| &group.keys).flatten();
-            keys.map(move |(name, key)| (entity.as_str(), name.as_str(), key))
+            groups.iter().flat_map(move |(group, Group { keys })| {
+                let keys = keys.iter().flatten();
+                keys.map(move |(name, key)| (entity.as_str(), group.as_str(), name.as_str(), key))
+            })
         })
     }
 }

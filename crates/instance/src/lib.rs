@@ -38,4 +38,6 @@ pub mod settings;
 pub use error::{Error, Kind};
 pub use forwarder::ForwardError;
 pub use host::{Host, Options};
+pub use storage::DriverKind;
+pub use storage::config::{Key as StorageKey, POOL as POOL_KEYS, VOLUME as VOLUME_KEYS};
 pub use work::{Outcome, Progress, Work};

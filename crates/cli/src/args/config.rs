@@ -27,12 +27,12 @@ pub(crate) enum ConfigCommand {
         #[arg(required = true, num_args = 1..=2, value_name = "[REMOTE:][CONTAINER] KEY")]
         args: Vec<String>,
     },
-    /// List the keys of containers and of the server, and the properties of devices
+    /// List the keys of containers, pools, volumes and the server, and the properties of devices
     #[command(
-        after_help = "Examples:\n  lxc config keys\n  lxc config keys limits.\n  lxc config keys nic --format csv"
+        after_help = "Examples:\n  lxc config keys\n  lxc config keys limits.\n  lxc config keys nic --format csv\n  lxc config keys pool-lvm\n  lxc config keys volume-lvm"
     )]
     Keys {
-        /// Part of a name, or what the keys belong to: container, server or a type of device
+        /// Part of a name, or what the keys belong to: container, server, a type of device, pool-DRIVER or volume-DRIVER
         #[arg(value_name = "[REMOTE:][PATTERN]")]
         pattern: Option<String>,
         #[command(flatten)]

@@ -245,7 +245,7 @@ async fn candidates(client: &Client, word: Word<'_>) -> Result<BTreeSet<String>,
             let pool = client.pool(pool).await?.value;
             let mut words: BTreeSet<String> = pool.config.into_keys().collect();
             if set {
-                words.extend(keys(client, &format!("storage-{}", pool.driver), "").await.unwrap_or_default());
+                words.extend(storage_keys(client, &pool.driver, "pool-conf").await?);
             }
             words
         }
@@ -254,9 +254,8 @@ async fn candidates(client: &Client, word: Word<'_>) -> Result<BTreeSet<String>,
             let place = VolumePlace { pool, kind: "custom", name: volume };
             let mut words: BTreeSet<String> = client.volume(place).await?.value.config.into_keys().collect();
             if set {
-                words.extend(
-                    ["size", "security.shifted", "snapshots.expiry", "snapshots.schedule"].map(str::to_owned),
-                );
+                let driver = client.pool(pool).await?.value.driver;
+                words.extend(storage_keys(client, &driver, "volume-conf").await?);
             }
             words
         }
@@ -314,6 +313,15 @@ async fn keys(client: &Client, entity: &str, sign: &str) -> Result<BTreeSet<Stri
             None => format!("{key}{sign}"),
         })
         .collect())
+}
+
+/// Keys of pools or volumes of a driver.
+async fn storage_keys(client: &Client, driver: &str, group: &str) -> Result<BTreeSet<String>, client::Error> {
+    let all = client.configuration().await?;
+    let fits = |of: &str, found: &str| of.strip_prefix("storage-") == Some(driver) && found == group;
+    let rows =
+        all.grouped_rows().filter(|(of, found, key, _)| fits(of, found) && !key.starts_with("volatile."));
+    Ok(rows.map(|(_, _, key, _)| key.to_owned()).collect())
 }
 
 /// A key that nobody sets at creation.

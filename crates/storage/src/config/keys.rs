@@ -64,6 +64,16 @@ impl Key {
         }
     }
 
+    /// `bool`, `integer` or `string`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self.grammar {
+            Grammar::Flag => "bool",
+            Grammar::Number => "integer",
+            Grammar::Text | Grammar::Size | Grammar::Filesystem => "string",
+        }
+    }
+
     fn accepts(&self, value: &str) -> bool {
         match self.grammar {
             Grammar::Text => !value.chars().any(char::is_control),

@@ -10,7 +10,7 @@ use serde::Serialize;
 /// One line of the list.
 #[derive(Serialize)]
 struct Row<'a> {
-    of: &'a str,
+    of: String,
     key: &'a str,
     #[serde(flatten)]
     about: &'a Key,
@@ -19,11 +19,9 @@ struct Row<'a> {
 pub(crate) async fn run(session: &Session, pattern: &str, format: FormatArg) -> anyhow::Result<()> {
     let target = session.target(pattern)?;
     let all = session.client(&target.remote)?.configuration().await?;
-    let rows: Vec<Row<'_>> = all
-        .rows()
-        .map(|(entity, key, about)| Row { of: owner(entity), key, about })
-        .filter(|row| row.key.contains(&target.name) || row.of == target.name)
-        .collect();
+    let of = |(entity, group, key, about)| Row { of: owner(entity, group), key, about };
+    let fits = |row: &Row<'_>| row.key.contains(&target.name) || row.of == target.name;
+    let rows: Vec<Row<'_>> = all.grouped_rows().map(of).filter(fits).collect();
     ensure!(
         !rows.is_empty(),
         "There is no key with \"{}\" in it; \"lxc config keys\" lists all",
@@ -31,7 +29,7 @@ pub(crate) async fn run(session: &Session, pattern: &str, format: FormatArg) -> 
     );
     let cells = rows.iter().map(|row| {
         vec![
-            row.of.to_owned(),
+            row.of.clone(),
             row.key.to_owned(),
             row.about.shortdesc.clone(),
             row.about.longdesc.clone(),
@@ -43,10 +41,11 @@ pub(crate) async fn run(session: &Session, pattern: &str, format: FormatArg) -> 
     listing::show(format.format, &headers, cells.collect(), &rows)
 }
 
-/// What a key belongs to, in the words of `lxc`.
-fn owner(entity: &str) -> &str {
-    match entity {
-        "instance" => "container",
-        other => other.strip_prefix("device-").unwrap_or(other),
+/// What a key belongs to, in the words of `lxc`: `container`, `nic`, `pool-lvm`, `volume-lvm`.
+fn owner(entity: &str, group: &str) -> String {
+    match (entity, entity.strip_prefix("storage-")) {
+        ("instance", _) => "container".to_owned(),
+        (_, Some(driver)) => format!("{}-{driver}", group.trim_end_matches("-conf")),
+        _ => entity.strip_prefix("device-").unwrap_or(entity).to_owned(),
     }
 }
