@@ -159,6 +159,18 @@ fn stateful_is_refused_with_a_reason() {
         };
         assert!(text.to_lowercase().contains("state"), "{body}: {text}");
     }
+    d.lxc_ok(&["snapshot", "c1", "plain"]);
+    for arguments in [
+        &["stop", "--stateful", "c1"][..],
+        &["snapshot", "--stateful", "c1"],
+        &["restore", "--stateful", "c1", "plain"],
+    ] {
+        let text = d.lxc_fails(arguments);
+        assert!(text.contains("tate") && !text.contains("unexpected argument"), "{arguments:?}: {text}");
+    }
+    assert_eq!(d.status("c1"), "Running");
+    d.lxc_ok(&["stop", "--force", "c1"]);
+    d.lxc_ok(&["start", "--stateless", "c1"]);
     assert_eq!(d.status("c1"), "Running");
 }
 

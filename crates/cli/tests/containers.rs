@@ -121,6 +121,19 @@ fn several_targets_report_each_failure() {
 }
 
 #[test]
+fn the_state_of_processes_is_for_the_server_to_refuse() {
+    let fake = Fake::start(willing);
+    fake.ok(&["stop", "c1", "--stateful"]);
+    fake.ok(&["start", "c2", "--stateless"]);
+    let sent = |line: &str| fake.find(line).json()["stateful"].clone();
+    assert_eq!(sent("PUT /1.0/containers/c1/state"), json!(true));
+    assert_eq!(sent("PUT /1.0/containers/c2/state"), json!(false));
+    // The snapshot that is there would be gone when the server refuses.
+    let text = fake.fails(&["snapshot", "c1", "daily", "--reuse", "--stateful"]);
+    assert!(text.contains("--reuse") && text.contains("--stateful"), "{text}");
+}
+
+#[test]
 fn all_takes_what_can_be_stopped() {
     let fake = Fake::start(willing);
     fake.ok(&["stop", "--all", "--force"]);

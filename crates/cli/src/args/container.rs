@@ -92,13 +92,31 @@ pub(crate) struct InfoArgs {
     pub(crate) format: InfoFormatArg,
 }
 
-// Arguments of `start` and `pause`.
+// Arguments of `start`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc start first\n  lxc start first second foo:third\n  lxc pause --all"
+    after_help = "Examples:\n  lxc start first\n  lxc start first second foo:third\n  lxc start --all"
 )]
-pub(crate) struct StateArgs {
+pub(crate) struct StartArgs {
+    /// The containers
+    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all")]
+    pub(crate) names: Vec<String>,
+    /// All containers of the server, or of those that are named (as REMOTE:)
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Leave a saved state of the processes alone
+    #[arg(long)]
+    pub(crate) stateless: bool,
+}
+
+// Arguments of `pause`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc pause first\n  lxc pause first second foo:third\n  lxc pause --all"
+)]
+pub(crate) struct PauseArgs {
     /// The containers
     #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all")]
     pub(crate) names: Vec<String>,
@@ -107,13 +125,37 @@ pub(crate) struct StateArgs {
     pub(crate) all: bool,
 }
 
-// Arguments of `stop` and `restart`.
+// Arguments of `stop`.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc stop first\n  lxc stop first --timeout 30\n  lxc stop first second --force\n  lxc restart --all\n  lxc stop --all foo:"
+    after_help = "Examples:\n  lxc stop first\n  lxc stop first --timeout 30\n  lxc stop first second --force\n  lxc stop --all foo:"
 )]
 pub(crate) struct StopArgs {
+    /// The containers
+    #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all")]
+    pub(crate) names: Vec<String>,
+    /// All containers of the server, or of those that are named (as REMOTE:)
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Kill instead of asking
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Seconds to wait for an orderly stop; -1 waits as long as it takes
+    #[arg(long, default_value_t = -1, allow_negative_numbers = true, value_name = "SECONDS")]
+    pub(crate) timeout: i64,
+    /// Save the state of the processes, for the next start
+    #[arg(long)]
+    pub(crate) stateful: bool,
+}
+
+// Arguments of `restart`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  lxc restart first\n  lxc restart first second --timeout 30\n  lxc restart --all --force"
+)]
+pub(crate) struct RestartArgs {
     /// The containers
     #[arg(value_name = "[REMOTE:]CONTAINER", required_unless_present = "all")]
     pub(crate) names: Vec<String>,
@@ -275,7 +317,8 @@ pub(crate) struct SnapshotArgs {
     #[arg(long, requires = "name")]
     pub(crate) reuse: bool,
     /// Keep the state of the processes too
-    #[arg(long)]
+    // Who asks for what a server refuses must not lose the snapshot that is there.
+    #[arg(long, conflicts_with = "reuse")]
     pub(crate) stateful: bool,
 }
 

@@ -127,7 +127,7 @@ pub(crate) enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Operation(OperationCommand),
     /// Freeze containers
-    Pause(StateArgs),
+    Pause(PauseArgs),
     /// Manage profiles
     #[command(subcommand, arg_required_else_help = true)]
     Profile(ProfileCommand),
@@ -141,13 +141,13 @@ pub(crate) enum Command {
     /// Rename a container or snapshot
     Rename(RenameArgs),
     /// Restart containers
-    Restart(StopArgs),
+    Restart(RestartArgs),
     /// Make a container what one of its snapshots is
     Restore(RestoreArgs),
     /// Take a snapshot of a container
     Snapshot(SnapshotArgs),
     /// Start containers
-    Start(StateArgs),
+    Start(StartArgs),
     /// Stop containers
     Stop(StopArgs),
     /// Manage storage pools and volumes

@@ -227,9 +227,9 @@ impl Instances {
         let entry = self.context.registry.get(name)?;
         if put.stateful {
             return Err(Error::Unsupported {
-                subject: format!("The container {name:?}"),
+                subject: format!("A stateful {} of the container {name:?}", put.action),
                 feature: "saving and restoring the state of processes",
-                hint: "leave \"stateful\" out",
+                hint: "leave \"stateful\" out, and its processes end and begin as usual",
             });
         }
         let force = put.force || put.timeout == 0;
