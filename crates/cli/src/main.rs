@@ -16,7 +16,6 @@ mod transfer;
 mod yaml;
 
 use args::Cli;
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use session::Session;
 use settings::Settings;
@@ -31,7 +30,7 @@ fn main() -> ExitCode {
         Err(error) => return report(&anyhow::Error::new(error), false),
     };
     let words = aliases::expand(words, &settings);
-    let cli = match Cli::try_parse_from(&words) {
+    let cli = match Cli::read(&words) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

@@ -43,7 +43,7 @@ impl Client {
             let url = stream_url(&path, &pending, &secrets, key);
             async move { websocket::open(&self.pool, &url?).await }
         };
-        // The command starts when the others are there, and a short one is over before this is.
+        // The command starts when the others are there, and a short one is over before this is needed.
         let url = stream_url(&path, &pending, &secrets, "control")?;
         let pool = Arc::clone(&self.pool);
         let control =

@@ -8,6 +8,7 @@ mod config;
 mod container;
 mod exec;
 mod file;
+mod frequent;
 mod image;
 mod profile;
 mod remote;

@@ -5,8 +5,14 @@ use crate::Error;
 use api::exec::Control;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame, protocol::frame::coding::CloseCode};
+
+/// How long a session lasts before its control stream is opened unasked.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// The control stream of a session.
 ///
@@ -16,9 +22,12 @@ pub struct ControlStream(State);
 
 #[derive(Debug)]
 enum State {
-    /// The daemon has been asked for it. A command may be over before it answers, and its client
-    /// too.
-    Opening(JoinHandle<Result<Messages, Error>>),
+    /// The daemon is asked for it in a moment. A command may be over before that, and its client too.
+    Opening {
+        opening: JoinHandle<Result<Messages, Error>>,
+        /// It is needed now.
+        now: Arc<Notify>,
+    },
     Open(Box<Messages>),
     /// It could not be opened, which has been said.
     Gone,
@@ -29,13 +38,22 @@ impl ControlStream {
         Self(State::Open(Box::new(messages)))
     }
 
-    /// A stream that is opened while its session already runs.
+    /// A stream that is opened when it is needed, or the session has lasted for a moment. From then on
+    /// it tells the daemon whether we are there.
     pub(crate) fn opening(messages: impl Future<Output = Result<Messages, Error>> + Send + 'static) -> Self {
-        Self(State::Opening(tokio::spawn(messages)))
+        let now = Arc::new(Notify::new());
+        let needed = Arc::clone(&now);
+        let opening = tokio::spawn(async move {
+            // Its end means the same as being notified.
+            let _ = tokio::time::timeout(MOMENT, needed.notified()).await;
+            messages.await
+        });
+        Self(State::Opening { opening, now })
     }
 
     async fn messages(&mut self) -> Result<&mut Messages, Error> {
-        if let State::Opening(opening) = &mut self.0 {
+        if let State::Opening { opening, now } = &mut self.0 {
+            now.notify_one();
             self.0 = match opening.await {
                 Ok(Ok(messages)) => State::Open(Box::new(messages)),
                 Ok(Err(error)) => {
@@ -47,7 +65,7 @@ impl ControlStream {
         }
         match &mut self.0 {
             State::Open(messages) => Ok(messages),
-            State::Opening(_) | State::Gone => {
+            State::Opening { .. } | State::Gone => {
                 Err(Error::Unexpected { path: "control".to_owned(), expected: "a websocket" })
             }
         }
@@ -100,7 +118,7 @@ impl ControlStream {
         match self.0 {
             State::Open(mut messages) => drop(messages.send(Message::Close(Some(frame))).await),
             // The command has ended: nobody needs the stream any more.
-            State::Opening(opening) => opening.abort(),
+            State::Opening { opening, .. } => opening.abort(),
             State::Gone => {}
         }
     }

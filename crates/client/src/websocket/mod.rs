@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 pub(crate) mod data;
+mod local;
 
 use crate::connection::{self, Pool};
 use crate::{Body, Error};
@@ -54,7 +55,14 @@ impl Upgraded {
 
 /// Opens a connection of its own and turns it into a websocket.
 pub(crate) async fn open(pool: &Pool, path: &str) -> Result<Upgraded, Error> {
-    let stream = pool.dial().await?;
+    let stream = match pool.dial().await? {
+        connection::Stream::Unix(stream) => match local::upgrade(stream, path).await {
+            Some(upgraded) => return Ok(upgraded),
+            // Asked again in the usual way, the daemon says what is wrong.
+            None => pool.dial().await?,
+        },
+        other => other,
+    };
     let broken = |source| Error::Exchange { method: Method::GET, path: path.to_owned(), source };
     let (mut sender, connection) = http1::handshake::<_, Body>(TokioIo::new(stream)).await.map_err(broken)?;
     let driver = tokio::spawn(connection.with_upgrades());
