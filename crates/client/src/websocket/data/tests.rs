@@ -9,7 +9,11 @@ use std::os::unix::net::UnixStream;
 fn pair() -> (DataReader, DataWriter, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let stream = Arc::new(Blocking::Unix(ours));
-    (DataReader::new(Source::Blocking(Arc::clone(&stream)), Vec::new()), DataWriter { stream, wide: false }, theirs)
+    (
+        DataReader::new(Source::Blocking(Arc::clone(&stream)), Vec::new()),
+        DataWriter { stream, wide: false },
+        theirs,
+    )
 }
 
 fn collect(reader: &mut DataReader) -> Vec<u8> {
