@@ -49,6 +49,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("resize2fs", "e2fsprogs", "volumes with ext4 in LVM and Ceph storage pools"),
     ("rsync", "rsync", "copying and moving containers between servers"),
     ("unsquashfs", "squashfs-tools", "importing images that are squashfs files"),
+    ("wipefs", "util-linux", "freeing the disks of storage pools that were deleted"),
     ("xfs_growfs", "xfsprogs", "volumes with xfs in LVM and Ceph storage pools"),
     ("xz", "xz-utils", "publishing images compressed with xz"),
     ("zstd", "zstd", "publishing images compressed with zstd"),

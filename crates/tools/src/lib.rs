@@ -3,6 +3,7 @@
 
 pub mod apparmor_parser;
 pub mod blkid;
+pub mod btrfs;
 pub mod btrfs_resize;
 pub mod btrfstune;
 pub mod compress;
@@ -19,6 +20,7 @@ pub mod resize2fs;
 pub mod rsync;
 pub mod run;
 pub mod unsquashfs;
+pub mod wipefs;
 pub mod xfs_growfs;
 
 pub use inventory::{Entry, find, inventory, require};
