@@ -4,6 +4,7 @@
 //! blocking pool. The pool above them checks names, keeps links, counts who uses a mounted volume,
 //! and lets one change of a volume wait for another.
 
+pub(crate) mod btrfs;
 pub(crate) mod dir;
 
 use crate::config::{ConfigError, DriverKind, PoolConfig, VolumeConfig};
@@ -174,7 +175,8 @@ pub(crate) fn driver(
 ) -> Result<Box<dyn Driver>, Error> {
     Ok(match kind {
         DriverKind::Dir => Box::new(dir::Dir::new(pool.clone(), config, paths)),
-        DriverKind::Btrfs | DriverKind::Lvm | DriverKind::Zfs | DriverKind::Ceph => {
+        DriverKind::Btrfs => Box::new(btrfs::Btrfs::new(pool.clone(), config, paths)),
+        DriverKind::Lvm | DriverKind::Zfs | DriverKind::Ceph => {
             return Err(ConfigError::UnknownDriver { name: kind.name().to_owned() }.into());
         }
     })

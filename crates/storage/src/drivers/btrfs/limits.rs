@@ -1,0 +1,118 @@
+//! How much fits into a volume, and how much it takes: counted by btrfs in its quota groups, once a
+//! size is wanted for the first time. A size limits what a volume shares with no other one.
+
+use super::{State, place};
+use crate::config::VolumeConfig;
+use crate::error::Error;
+use crate::pool::blocking;
+use crate::volume::{Resized, Volume};
+use model::units::Bytes;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tools::btrfs;
+
+/// How long a file system may count what it has before the first limit is relied on.
+const COUNTING: Duration = Duration::from_secs(20);
+
+/// Numbers of subvolumes that are gone and may be counted still: newer kernels keep what counts one until
+/// all of it has been freed.
+#[derive(Default)]
+pub(super) struct Stale(Mutex<Vec<u64>>);
+
+impl State {
+    pub(super) async fn resize(&self, volume: &Volume, config: &VolumeConfig) -> Result<Resized, Error> {
+        self.expect(volume)?;
+        self.limit(volume, &self.paths.volume(volume), config.size).await?;
+        Ok(Resized::Now)
+    }
+
+    /// Limits what is or will be a volume. What is in it must fit.
+    pub(super) async fn limit(&self, volume: &Volume, path: &Path, size: Option<Bytes>) -> Result<(), Error> {
+        let Some(size) = size else { return self.limit_path(path, None).await };
+        self.count().await?;
+        let of = path.to_owned();
+        blocking(move || super::draft::sync_all(&of)).await?;
+        if let Some(used) = self.used(path).await?.filter(|used| *used > size.0) {
+            let what = format!("give the {volume} a size of {}", size.human_binary(2));
+            let why = format!("it holds {} of its own", Bytes(used).human_binary(2));
+            return Err(self.cannot(what, why));
+        }
+        self.limit_path(path, Some(size)).await
+    }
+
+    /// Limits a subvolume. No limit is none of a file system that does not count.
+    pub(super) async fn limit_path(&self, path: &Path, size: Option<Bytes>) -> Result<(), Error> {
+        if size.is_some() {
+            self.count().await?;
+        } else if self.groups().await?.is_none() {
+            return Ok(());
+        }
+        let bytes = size.map(|size| size.0);
+        if btrfs::limit(path, bytes).await.is_ok() {
+            return Ok(());
+        }
+        // Somebody removed what counts it.
+        let id = btrfs::id(path).await?;
+        if btrfs::create_quota_group(id, &self.paths.mount).await.is_ok() && bytes.is_none() {
+            return Ok(());
+        }
+        Ok(btrfs::limit(path, bytes).await?)
+    }
+
+    /// Sees to it that the file system counts.
+    async fn count(&self) -> Result<(), Error> {
+        if self.groups().await?.is_some() {
+            return Ok(());
+        }
+        btrfs::enable_quotas(&self.paths.mount).await.map_err(|error| {
+            self.cannot("limit the size of volumes", format!("its file system keeps no quotas: {error}"))
+        })?;
+        // Large ones take minutes. A limit holds from now on, whatever was there before.
+        if let Err(error) = btrfs::wait_for_quotas(&self.paths.mount, COUNTING).await {
+            tracing::info!(pool = %self.pool, %error, "btrfs is still counting what volumes use");
+        }
+        Ok(())
+    }
+
+    /// Bytes that are a volume's alone; `None`: nobody counts.
+    pub(super) async fn usage(&self, volume: &Volume) -> Result<Option<u64>, Error> {
+        self.expect(volume)?;
+        self.used(&self.paths.volume(volume)).await
+    }
+
+    async fn used(&self, path: &Path) -> Result<Option<u64>, Error> {
+        let Some(groups) = self.groups().await? else { return Ok(None) };
+        let file = groups.join(format!("0_{}", btrfs::id(path).await?)).join("exclusive");
+        let read = move || Ok(std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()));
+        blocking(read).await
+    }
+
+    /// Where the kernel shows its numbers; `None`: it does not count, or is too old to show them.
+    async fn groups(&self) -> Result<Option<PathBuf>, Error> {
+        let path = self.paths.mount.clone();
+        let groups =
+            move || Ok(place::sysfs(&path).map(|system| system.join("qgroups")).filter(|g| g.is_dir()));
+        blocking(groups).await
+    }
+
+    /// A subvolume is about to be removed; nothing more needs to count it. If that fails, only a few
+    /// bytes of the file system remain in use.
+    pub(super) async fn uncount(&self, path: &Path) {
+        if !matches!(self.groups().await, Ok(Some(_))) {
+            return;
+        }
+        let Ok(id) = btrfs::id(path).await else { return };
+        let mut all = std::mem::take(&mut *self.stale.0.lock().unwrap_or_else(PoisonError::into_inner));
+        all.push(id);
+        let mut kept = Vec::new();
+        for id in all {
+            if btrfs::destroy_quota_group(id, &self.paths.mount).await.is_err() {
+                kept.push(id);
+            }
+        }
+        // Those that cannot be removed at all are not tried for ever.
+        kept.drain(..kept.len().saturating_sub(16));
+        self.stale.0.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
+    }
+}
