@@ -220,9 +220,9 @@ pub enum Error {
     #[error("The disk {device:?} can have no limits: Block device doesn't support quotas: {reason}")]
     DiskLimits { device: String, reason: String },
     #[error(
-        "The size of the disk {device:?} cannot be enforced: the storage driver dir has no quota of its own for each container. Leave size out; limits.read and limits.write work"
+        "A size cannot be enforced on the storage pool {pool} ({driver}): its file system keeps no quota for each container. Leave size out, or use another pool; limits.read and limits.write work"
     )]
-    NoQuota { device: String },
+    NoQuota { pool: String, driver: &'static str },
     #[error("Failed to change the control groups")]
     Cgroup(#[source] container::cgroup::Error),
     #[error(transparent)]

@@ -127,7 +127,7 @@ impl Host {
             lifecycle,
             going_down: AtomicBool::new(false),
         });
-        repair::interrupted(&context).await?;
+        let left = repair::interrupted(&context).await?;
         let instances = Instances::new(context);
         instances.load().await?;
         tokio::spawn(instances.clone().listen(notices));
@@ -135,6 +135,7 @@ impl Host {
         // Before the first request: a container that is started needs its bridge.
         networks.bring_up().await;
         let profiles = Profiles::new(store.clone(), catalog, instances.clone());
+        tokio::spawn(pools.clone().await_devices(instances.clone(), left));
         Ok(Self { instances, profiles, images, networks, pools, server, settings, certificates, store })
     }
 

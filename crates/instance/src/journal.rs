@@ -18,6 +18,8 @@ pub(crate) enum Entry {
     Delete { name: InstanceName, pool: PoolName },
     /// A container gets another name: the record decides which.
     Rename { from: InstanceName, to: InstanceName, pool: PoolName },
+    /// A container moves to another pool: the record decides which.
+    ChangePool { name: InstanceName, from: PoolName, to: PoolName },
     /// A container is frozen for a moment: thawed.
     Still { name: InstanceName },
     /// A snapshot is taken: undone when it has no record.
@@ -41,6 +43,7 @@ impl Entry {
             Self::Create { .. } => "create",
             Self::Delete { .. } => "delete",
             Self::Rename { .. } => "rename",
+            Self::ChangePool { .. } => "change-pool",
             Self::Still { .. } => "still",
             Self::Snapshot { .. } => "snapshot",
             Self::DeleteSnapshot { .. } => "delete-snapshot",
@@ -56,6 +59,7 @@ impl Entry {
         match self {
             Self::Create { name, .. }
             | Self::Delete { name, .. }
+            | Self::ChangePool { name, .. }
             | Self::Still { name }
             | Self::Restore { name, .. } => name.to_string(),
             Self::Snapshot { name, snapshot, .. } | Self::DeleteSnapshot { name, snapshot, .. } => {

@@ -265,3 +265,14 @@ pub fn delete(tx: &Tx<'_>, name: &InstanceName) -> Result<()> {
     let rows = tx.execute("DELETE FROM instances WHERE name = ?1", [name.as_str()])?;
     touched(rows, Kind::Instance, name)
 }
+
+/// Moves a container to another pool.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn set_pool(tx: &Tx<'_>, name: &InstanceName, pool: &PoolName) -> Result<()> {
+    let pool = crate::pools::id(tx, pool)?;
+    let rows =
+        tx.execute("UPDATE instances SET pool_id = ?2 WHERE name = ?1", params![name.as_str(), pool])?;
+    touched(rows, Kind::Instance, name)
+}

@@ -124,6 +124,12 @@ pub(crate) async fn rename(
     Path(name): Path<String>,
     Json(post): Json<InstancePost>,
 ) -> Answer {
+    if !post.pool.is_empty() && post.target.is_none() {
+        let work = instances.change_pool(&name, &post).await?;
+        let resources = container(&name);
+        let task = Task { description: "Moving container", resources, may_cancel: false };
+        return accepted(&operations.run(task, work));
+    }
     if post.migration {
         let reporter = Reporter::default();
         let departure = instances.send(&name, &post, reporter.progress())?;

@@ -2,8 +2,10 @@
 
 use super::lists::{ListParams, answer, keep};
 use super::server::ServerPage;
-use crate::wire::{Answer, Etag, Json, Params, Path, created, done, sync, sync_bytes, sync_tagged};
-use api::storage::PoolsPost;
+use crate::wire::{
+    Answer, Etag, IfMatch, Json, Params, Path, Refusal, created, done, sync, sync_bytes, sync_tagged,
+};
+use api::storage::{Pool, PoolPatch, PoolPut, PoolsPost};
 use axum::extract::State;
 use instance::pools::Pools;
 
@@ -34,7 +36,45 @@ pub(crate) async fn create(
 /// `GET` of one.
 pub(crate) async fn get(State(pools): State<Pools>, Path(name): Path<String>) -> Answer {
     let pool = pools.get(&name)?;
-    sync_tagged(sync_bytes(&pool)?, &Etag::of(&(&pool.name, &pool.driver, &pool.config))?)
+    sync_tagged(sync_bytes(&pool)?, &tag(&pool)?)
+}
+
+/// `PUT` of one.
+pub(crate) async fn put(
+    State(pools): State<Pools>,
+    State(page): State<ServerPage>,
+    Path(name): Path<String>,
+    expected: IfMatch,
+    Json(put): Json<PoolPut>,
+) -> Answer {
+    expect(&pools, &name, &expected)?;
+    let result = pools.update(&name, put).await;
+    page.changed();
+    result?;
+    done()
+}
+
+/// `PATCH` of one.
+pub(crate) async fn patch(
+    State(pools): State<Pools>,
+    State(page): State<ServerPage>,
+    Path(name): Path<String>,
+    expected: IfMatch,
+    Json(patch): Json<PoolPatch>,
+) -> Answer {
+    expect(&pools, &name, &expected)?;
+    let result = pools.patch(&name, patch).await;
+    page.changed();
+    result?;
+    done()
+}
+
+fn expect(pools: &Pools, name: &str, expected: &IfMatch) -> Result<(), Refusal> {
+    if expected.is_given() { expected.check(&tag(&pools.get(name)?)?) } else { Ok(()) }
+}
+
+fn tag(pool: &Pool) -> Result<Etag, Refusal> {
+    Etag::of(&(&pool.name, &pool.driver, &pool.config))
 }
 
 /// `DELETE` of one.

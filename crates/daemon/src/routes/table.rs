@@ -152,7 +152,10 @@ fn other_routes() -> Router<App> {
         )
         .route("/1.0/networks/{name}/leases", get(networks::leases))
         .route("/1.0/storage-pools", get(pools::list).post(pools::create))
-        .route("/1.0/storage-pools/{name}", get(pools::get).delete(pools::delete))
+        .route(
+            "/1.0/storage-pools/{name}",
+            get(pools::get).put(pools::put).patch(pools::patch).delete(pools::delete),
+        )
         .route("/1.0/storage-pools/{name}/resources", get(pools::resources))
         .route("/1.0/storage-pools/{name}/volumes", get(pools::volumes))
 }

@@ -55,9 +55,6 @@ pub(crate) fn supported(devices: &BTreeMap<DeviceName, Device>) -> Result<(), Er
             Device::None | Device::UnixChar(_) | Device::UnixBlock(_) | Device::Usb(_) | Device::Gpu(_) => {
                 continue;
             }
-            Device::Disk(disk) if disk.size.is_some() => {
-                return Err(Error::NoQuota { device: name.to_string() });
-            }
             Device::Disk(disk) => match disk::unsupported(disk) {
                 Some(feature) => feature,
                 None => continue,

@@ -22,6 +22,7 @@ impl Owner {
             // With the addresses that new ones were given just now.
             self.context.networks.announce(&self.entry().view()).await;
         }
+        self.follow_size(before, after).await?;
         self.follow_modules(before, after).await?;
         self.follow_devlxd(before, after).await?;
         self.follow_limits(before, after).await?;

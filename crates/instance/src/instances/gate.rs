@@ -4,6 +4,7 @@
 use super::context::Context;
 use crate::Error;
 use crate::devices;
+use crate::pools::Pools;
 use model::expand::{Checked, Expanded};
 use model::names::{PoolName, ProfileName};
 
@@ -13,7 +14,7 @@ pub(super) fn check(context: &Context, expanded: &Expanded) -> Result<Checked, E
     let checked = expanded.check(&context.platform.host()).map_err(Error::Expanded)?;
     devices::supported(&checked.devices)?;
     if let Some(pool) = &checked.root.1.pool {
-        context.pools.get(pool.as_str())?;
+        context.pools.check_root(pool, &Pools::root_config(&checked.root.1))?;
     }
     Ok(checked)
 }

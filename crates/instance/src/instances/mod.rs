@@ -36,9 +36,11 @@ mod owner;
 mod program;
 mod publish;
 mod registry;
+mod relocate_pool;
 mod rename;
 pub(crate) mod repair;
 mod revive;
+mod root_size;
 mod shutdown;
 mod snapshots;
 mod start;
@@ -59,10 +61,12 @@ pub(crate) use registry::{Entry, Registry};
 use crate::exec::ExecPlan;
 use crate::files::{FileQueue, Files};
 use crate::{Error, Progress, Work, full_disk};
-use api::instances::{Instance, InstanceFull, InstancePatch, InstancePut, InstancesPost, StatePut};
+use api::instances::{
+    Instance, InstanceFull, InstancePatch, InstancePost, InstancePut, InstancesPost, StatePut,
+};
 use api::state::State;
 use context::Context;
-use model::names::InstanceName;
+use model::names::{InstanceName, PoolName};
 use model::runtime::spec::Rootfs;
 use model::state::{Action, Decision, decide};
 use std::path::PathBuf;
@@ -199,6 +203,29 @@ impl Instances {
         allowed(&entry, Action::Rename)?;
         Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::Rename { name: new, reply }).await?;
+            Ok(None)
+        })))
+    }
+
+    /// Moves a stopped container to another pool of this server.
+    ///
+    /// # Errors
+    /// Not found; it runs; no such pool; another name is wanted as well.
+    #[allow(clippy::unused_async)]
+    pub async fn change_pool(&self, name: &str, post: &InstancePost) -> Result<Work, Error> {
+        let entry = self.context.registry.get(name)?;
+        let pool = PoolName::parse(&post.pool)?;
+        if !post.name.is_empty() && post.name != name {
+            return Err(Error::Unsupported {
+                subject: format!("The container {name:?}"),
+                feature: "another name and another pool at once",
+                hint: "move it first, then rename it",
+            });
+        }
+        self.context.pools.usable(&pool)?;
+        allowed(&entry, Action::Rename)?;
+        Ok(self.context.explained(Box::pin(async move {
+            entry.ask(|reply| Request::ChangePool { pool, reply }).await?;
             Ok(None)
         })))
     }

@@ -24,7 +24,7 @@ use crate::Error;
 use api::Time;
 use api::instances::{InstancePatch, InstancePut};
 use image::pack::Packed;
-use model::names::{InstanceName, SnapshotName};
+use model::names::{InstanceName, PoolName, SnapshotName};
 use model::runtime::protocol::{Exit, Kept};
 use model::state::{Action, Decision, InstanceState, decide};
 use std::sync::Arc;
@@ -59,6 +59,8 @@ pub(crate) enum Request {
     Follow { reply: Reply<()> },
     /// Give it another name.
     Rename { name: InstanceName, reply: Reply<()> },
+    /// Move it to another pool.
+    ChangePool { pool: PoolName, reply: Reply<()> },
     /// Remove it.
     Delete { reply: Reply<()> },
     /// Remember that it has said to be up, or no longer to be.
@@ -196,6 +198,7 @@ impl Owner {
             Request::Patch { patch, reply } => answer(reply, self.patch(*patch).await),
             Request::Follow { reply } => answer(reply, self.follow_profiles().await),
             Request::Rename { name, reply } => answer(reply, self.serve_rename(name).await),
+            Request::ChangePool { pool, reply } => answer(reply, self.change_pool(pool).await),
             Request::Delete { reply } => answer(reply, self.serve_delete().await),
             Request::Ready { ready, reply } => answer(reply, self.record_ready(ready).await),
             Request::Snapshot { wanted, reply } => answer(reply, self.snapshot(wanted).await),

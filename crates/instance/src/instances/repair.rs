@@ -20,12 +20,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use storage::{Kind, Volume};
 use store::instances::Instance as Record;
+use store::journal::JournalId;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
-/// Finishes or undoes what was interrupted, before any container is loaded.
-pub(crate) async fn interrupted(context: &Context) -> Result<(), Error> {
-    for (id, entry) in journal::interrupted(&context.store).await? {
+/// Finishes or undoes what was interrupted, before any container is loaded. Returns the entries that
+/// could not be repaired.
+pub(crate) async fn interrupted(context: &Context) -> Result<Vec<JournalId>, Error> {
+    repair_all(context, journal::interrupted(&context.store).await?).await
+}
+
+async fn repair_all(
+    context: &Context,
+    entries: Vec<(JournalId, Option<Journal>)>,
+) -> Result<Vec<JournalId>, Error> {
+    let mut left = Vec::new();
+    for (id, entry) in entries {
         let Some(entry) = entry else {
             tracing::error!(%id, "an entry of the journal cannot be read; it is left alone");
             continue;
@@ -34,10 +44,13 @@ pub(crate) async fn interrupted(context: &Context) -> Result<(), Error> {
         match repair(context, entry).await {
             Ok(()) => journal::give_up(context.store.clone(), id).await,
             // It stays in the journal: the next start tries again.
-            Err(error) => tracing::error!(%id, error = %error.story(), "cannot repair"),
+            Err(error) => {
+                tracing::error!(%id, error = %error.story(), "cannot repair");
+                left.push(id);
+            }
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
@@ -61,6 +74,14 @@ async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
             let pool = context.pools.usable(&pool)?;
             let (wanted, other) = if find(context, &to).await?.is_some() { (to, from) } else { (from, to) };
             pool.rename(&Volume::Container(other), &Volume::Container(wanted)).await?;
+        }
+        Journal::ChangePool { name, from, to } => {
+            let volume = Volume::Container(name.clone());
+            if let Some(record) = find(context, &name).await? {
+                let (here, gone) = if record.pool == to { (to, from) } else { (from, to) };
+                context.pools.remove_container(&gone, &name).await?;
+                context.pools.usable(&here)?.relink(&volume).await?;
+            }
         }
         Journal::Still { name } => still::thaw(context, &name).await?,
         Journal::Snapshot { name, snapshot, pool } => {
@@ -155,6 +176,23 @@ impl Instances {
             end_stranger(&context.keeper, &stranger).await;
         }
         Ok(())
+    }
+
+    /// What could not be repaired while a pool could not be used. Returns what still cannot be.
+    pub(crate) async fn repair_rest(&self, left: Vec<JournalId>) -> Vec<JournalId> {
+        if left.is_empty() {
+            return left;
+        }
+        let again = async {
+            let mut entries = journal::interrupted(&self.context.store).await?;
+            // Others belong to work that goes on.
+            entries.retain(|(id, _)| left.contains(id));
+            repair_all(&self.context, entries).await
+        };
+        again.await.unwrap_or_else(|error| {
+            tracing::error!(error = %error.story(), "cannot read what was interrupted");
+            left.clone()
+        })
     }
 
     /// Volumes that belong to no container are somebody's data: they are named, never removed.

@@ -74,6 +74,7 @@ impl Owner {
         // What is prepared of them, whether or not all of it could be.
         steps.undo("start:prepare", forget_devices(context.clone(), name.clone()));
         steps.run("start:modules", super::modules::load(&checked.config.kernel_modules)).await?;
+        steps.run("start:size", self.apply_size()).await?;
         let mut prepared = steps.run("start:prepare", self.prepare(&checked)).await?;
         let listener = steps.run("start:guest", self.build_door()).await?;
         steps.undo("start:guest", self.tear_down_door());

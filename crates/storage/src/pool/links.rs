@@ -20,11 +20,17 @@ impl Inner {
         }
     }
 
-    /// Removes the links to a container's volume and snapshots.
+    /// Removes the links to a container's volume and snapshots that lead into this pool.
     pub(super) fn unlink(&self, volume: &Volume) -> Result<(), Error> {
         let Volume::Container(name) = volume else { return Ok(()) };
-        self.remove_link(Kind::Container.part(), name)?;
-        self.remove_link(Kind::ContainerSnapshot.part(), name)
+        for part in [Kind::Container.part(), Kind::ContainerSnapshot.part()] {
+            // A container that moves from pool to pool has its link to the new one already.
+            let target = self.paths.part(part).join(name);
+            if std::fs::read_link(self.paths.link(part, name)).is_ok_and(|found| found == target) {
+                self.remove_link(part, name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes `<var>/<part>/<c>`; a link of ours to elsewhere is replaced.

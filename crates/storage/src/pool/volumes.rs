@@ -71,6 +71,16 @@ impl Pool {
         Ok(())
     }
 
+    /// Makes the links to a container's volume again, wherever they lead now.
+    ///
+    /// # Errors
+    /// [`Error::InTheWay`], others.
+    pub async fn relink(&self, volume: &Volume) -> Result<(), Error> {
+        let snapshots = !self.snapshots(volume).await?.is_empty();
+        let (inner, of) = (self.inner.clone(), volume.clone());
+        blocking(move || inner.link(&of, snapshots)).await
+    }
+
     /// Removes a volume with its snapshots and its links. False: it had none. The name is free at once;
     /// the space is freed in the background, see [`settle`](Self::settle).
     ///

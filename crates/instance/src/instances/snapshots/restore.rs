@@ -10,6 +10,7 @@ use crate::instances::context::Context;
 use crate::instances::gate;
 use crate::instances::owner::Owner;
 use crate::instances::registry::Entry;
+use crate::instances::relocate_pool::put_root_on;
 use crate::instances::update::update_row;
 use crate::journal::{self, Entry as Journal};
 use crate::pools::Pools;
@@ -21,19 +22,14 @@ use storage::{Volume, VolumeConfig, VolumeSource};
 use store::instances::Instance as Record;
 use store::snapshots::Snapshot;
 
-/// Refuses a snapshot whose configuration or pool cannot be had any more.
+/// Refuses a snapshot whose configuration cannot be had any more. Whatever pool it names, its files are
+/// where the container's are.
 pub(super) fn check(context: &Context, entry: &Entry, name: &SnapshotName) -> Result<(), Error> {
     let snapshot = entry.snapshot(name.as_str())?;
-    let checked = gate::check(context, &view::expanded(context, &snapshot))?;
-    let (old, new) = (context.pools.of_instance(&entry.view())?, gate::pool(&checked)?);
-    if old == new {
-        return Ok(());
-    }
-    Err(Error::Unsupported {
-        subject: format!("The snapshot {name:?}, whose root is on the storage pool {new} and not on {old},"),
-        feature: "restoring across pools",
-        hint: "copy the snapshot into a new container",
-    })
+    let mut expanded = view::expanded(context, &snapshot);
+    let present = expanded.devices.clone();
+    put_root_on(&mut expanded.devices, &present, &context.pools.of_instance(&entry.view())?);
+    gate::check(context, &expanded).map(drop)
 }
 
 /// A container's record once the snapshot is restored.
@@ -76,7 +72,10 @@ impl Owner {
     pub(in crate::instances) async fn restore(&mut self, name: &SnapshotName) -> Result<(), Error> {
         self.allow(Action::Restore)?;
         check(&self.context, self.entry(), name)?;
-        let new = restored(&self.record, &*self.entry().snapshot(name.as_str())?);
+        let snapshot = self.entry().snapshot(name.as_str())?;
+        let mut new = restored(&self.record, &snapshot);
+        let expanded = view::expanded(&self.context, &snapshot).devices;
+        put_root_on(&mut new.devices, &expanded, &self.record.pool);
         let source = VolumeSource::still(Volume::ContainerSnapshot(self.record.name.clone(), name.clone()));
         self.replace_content(source, new).await?;
         self.tell_snapshot("container-snapshot-restored", name.as_str(), None);

@@ -15,8 +15,11 @@ use storage::{DriverKind, EnsureError, Kind, Mounted, Volume, VolumeConfig, Volu
 use store::Store;
 use store::pools::Pool as Record;
 
+mod update;
+mod watch;
+
 /// A pool that is known, and whether it can be used.
-struct Held {
+pub(crate) struct Held {
     record: Record,
     pool: storage::Pool,
     /// Why it cannot be used.
@@ -140,7 +143,9 @@ impl Pools {
     /// # Errors
     /// Not found.
     pub async fn resources(&self, name: &str) -> Result<PoolResources, Error> {
-        let resources = self.held(name)?.pool.resources().await?;
+        let pool = PoolName::parse(name)?;
+        self.held(name)?;
+        let resources = self.usable(&pool)?.resources().await?;
         Ok(PoolResources {
             space: Amount { used: resources.space_used, total: resources.space_total },
             inodes: Amount { used: resources.inodes_used, total: resources.inodes_total },
@@ -219,6 +224,16 @@ impl Pools {
     pub(crate) async fn container(&self, pool: &PoolName, name: &InstanceName) -> Result<Mounted, Error> {
         let volume = Volume::Container(name.clone());
         Ok(self.usable(pool)?.mount_volume(&volume, &VolumeConfig::default()).await?)
+    }
+
+    /// Refuses a size of a container's root that nothing in this pool would enforce.
+    pub(crate) fn check_root(&self, pool: &PoolName, config: &VolumeConfig) -> Result<(), Error> {
+        let held = self.held(pool.as_str())?;
+        // One that cannot be used cannot be asked either.
+        if config.size.is_none() || held.unavailable.is_some() || held.pool.capabilities().quotas {
+            return Ok(());
+        }
+        Err(Error::NoQuota { pool: pool.to_string(), driver: held.pool.kind().name() })
     }
 
     /// What is asked of the volume of a container whose root device this is.
