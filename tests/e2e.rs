@@ -43,6 +43,7 @@ mod network_clients;
 mod network_removed;
 mod nics;
 mod oracle;
+mod pools;
 mod profiles;
 mod proxies;
 mod publish;

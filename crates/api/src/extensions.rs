@@ -48,6 +48,7 @@ pub const EXTENSIONS: &[&str] = &[
     "container_protection_delete",
     "unix_priv_drop",
     "proxy_haproxy_protocol",
+    "container_local_cross_pool_handling",
     "container_full",
     "container_incremental_copy",
     "snapshot_scheduling",
@@ -62,5 +63,6 @@ pub const EXTENSIONS: &[&str] = &[
     "metadata_configuration",
     "certificate_update",
     "certificate_token",
+    "instance_pool_move",
     "explicit_trust_token",
 ];

@@ -207,25 +207,29 @@ impl Instances {
         })))
     }
 
-    /// Moves a stopped container to another pool of this server.
+    /// Moves a stopped container to another pool of this server, and gives it another name if one is
+    /// asked for.
     ///
     /// # Errors
-    /// Not found; it runs; no such pool; another name is wanted as well.
+    /// Not found; it runs; no such pool; the name is bad or taken.
     #[allow(clippy::unused_async)]
     pub async fn change_pool(&self, name: &str, post: &InstancePost) -> Result<Work, Error> {
         let entry = self.context.registry.get(name)?;
         let pool = PoolName::parse(&post.pool)?;
-        if !post.name.is_empty() && post.name != name {
-            return Err(Error::Unsupported {
-                subject: format!("The container {name:?}"),
-                feature: "another name and another pool at once",
-                hint: "move it first, then rename it",
-            });
-        }
+        let new = if post.name.is_empty() || post.name == name {
+            None
+        } else {
+            let new = InstanceName::parse(&post.name)?;
+            drop(self.context.registry.reserve(new.as_str())?);
+            Some(new)
+        };
         self.context.pools.usable(&pool)?;
         allowed(&entry, Action::Rename)?;
         Ok(self.context.explained(Box::pin(async move {
             entry.ask(|reply| Request::ChangePool { pool, reply }).await?;
+            if let Some(name) = new {
+                entry.ask(|reply| Request::Rename { name, reply }).await?;
+            }
             Ok(None)
         })))
     }
