@@ -103,7 +103,8 @@ fn a_crash_on_the_way_to_another_pool_leaves_one_whole_container() {
         d.set_env("LIGHTERVISOR_CRASH_AT", Some(step));
         d.terminate();
         d.start_again();
-        let (from, to) = if seen(&d, "default", "containers/c1") { ("default", "p2") } else { ("p2", "default") };
+        let (from, to) =
+            if seen(&d, "default", "containers/c1") { ("default", "p2") } else { ("p2", "default") };
         assert!(!d.lxc(&["move", "c1", "-s", to]).status.success(), "{step}");
         d.wait_gone();
         d.set_env("LIGHTERVISOR_CRASH_AT", None);
