@@ -130,6 +130,10 @@ pub async fn mirror(from: &Path, to: &Path, limit: Option<u64>, live: bool) -> R
             "--numeric-ids",
             "--delete",
             "--checksum",
+            // What the kernel shows of access control lists, which are copied as such (-A).
+            "--filter=-x system.*",
+            "--filter=-x trusted.SGI_ACL_*",
+            "--filter=-x security.selinux",
             "-q",
         ])
         .arg(format!("--bwlimit={}", limit.map_or(0, |bytes| (bytes / 1024).max(1))))

@@ -93,11 +93,17 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// XFS shows what it keeps access control lists in, which all file systems have under other names.
+const LISTS_OF_XFS: &[u8] = b"trusted.SGI_ACL_";
+
 /// Copies all attributes that belong to the file. Labels of security modules stay behind: they say
 /// what the host thinks of a place, and the kernel labels the copy by itself.
 pub(super) fn copy(from: &Subject<'_>, to: &Subject<'_>) -> Result<(), Errno> {
     for name in from.names()? {
         if name.to_bytes().starts_with(b"security.") && name.as_c_str() != c"security.capability" {
+            continue;
+        }
+        if name.to_bytes().starts_with(LISTS_OF_XFS) {
             continue;
         }
         if let Some(value) = from.get(&name)? {

@@ -131,6 +131,8 @@ fn on(host: &Host, pool: &str, filesystem: &str, size: &str, make: &[&str], opti
     must("truncate", &["-s", size, text(&file)]);
     must(&format!("mkfs.{filesystem}"), &[&["-q"], make, &[text(&file)]].concat());
     must("mkdir", &[text(&place)]);
+    host.later(&["rm", text(&file)]);
+    host.later(&["rmdir", text(&place)]);
     must("mount", &["-t", filesystem, "-o", options, text(&file), text(&place)]);
     host.later(&["umount", text(&place)]);
     config(&[("source", text(&place.join("pool")))])

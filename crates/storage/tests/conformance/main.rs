@@ -30,7 +30,7 @@ macro_rules! scenarios {
             }
             containers {
                 one_has_what_its_image_has
-                empty_ones_have_a_root_directory
+                empty_ones_have_a_rootfs
                 odd_names_stay_apart
             }
             snapshots {
@@ -64,6 +64,7 @@ macro_rules! scenarios {
             custom {
                 a_life
                 snapshots_and_copies
+                the_longest_names
             }
             drafts {
                 finished_and_discarded

@@ -214,6 +214,8 @@ fn unused(directory: &Path, prefix: &str, what: &str) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // Another daemon may have been here before, with the same process id and an unrepaired crash.
     let process = std::process::id();
+    // The longest names leave no room for more; the number tells them apart.
+    let what: String = what.chars().take(40).collect();
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = directory.join(format!("{prefix}{what}-{process}-{number}"));

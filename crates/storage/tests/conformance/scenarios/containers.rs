@@ -31,7 +31,7 @@ pub(crate) async fn one_has_what_its_image_has(site: &Site) {
     pool.end().await;
 }
 
-pub(crate) async fn empty_ones_have_a_root_directory(site: &Site) {
+pub(crate) async fn empty_ones_have_a_rootfs(site: &Site) {
     let pool = site.pool().await;
     let c1 = container("c1");
     pool.make(&c1, VolumeSource::Empty, &none()).await.unwrap();

@@ -66,3 +66,33 @@ pub(crate) async fn snapshots_and_copies(site: &Site) {
     assert_eq!(pool.read(&x, "f").await.as_deref(), Some("two"));
     pool.end().await;
 }
+
+/// Names as long as they may be: they work, or are refused before anything is made.
+pub(crate) async fn the_longest_names(site: &Site) {
+    let pool = site.pool().await;
+    for name in ["v".repeat(127), "v".repeat(200), "é".repeat(100), "v".repeat(255)] {
+        let v = custom(&name);
+        if let Err(error) = pool.make(&v, VolumeSource::Empty, &none()).await {
+            eprintln!("{} bytes: {error}", name.len());
+            assert_eq!(pool.all().await, []);
+            continue;
+        }
+        pool.write(&v, "f", "one").await;
+        let s = pool.take(&v, "s").await;
+        if name.len() < 240 {
+            pool.restore(&v, &s).await;
+            let w = custom("w");
+            pool.make(&w, with(&v, &["s"]), &none()).await.unwrap();
+            pool.remove(&v).await;
+            pool.rename(&w, &v).await.unwrap();
+        }
+        let pool = pool.after_a_crash().await;
+        assert_eq!(pool.read(&s, "f").await.as_deref(), Some("one"));
+        assert_eq!(pool.read(&v, "f").await.as_deref(), Some("one"));
+        pool.remove(&v).await;
+        pool.settle().await.unwrap();
+    }
+    let repaired = pool.repair().await.unwrap();
+    assert!(repaired.removed.is_empty(), "{repaired:?}");
+    pool.end().await;
+}

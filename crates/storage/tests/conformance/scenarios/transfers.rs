@@ -50,7 +50,8 @@ pub(crate) async fn to_and_from_every_driver(site: &Site) {
 
 pub(crate) async fn with_snapshots(site: &Site) {
     let pool = site.pool().await;
-    let i = pool.image('a').await;
+    pool.fill_image('a', tree::odd).await.unwrap();
+    let i = crate::site::image('a');
     let c1 = pool.launch("c1", &i).await;
     for (name, text) in [("s2", "one"), ("s1", "two")] {
         pool.write(&c1, "rootfs/f", text).await;
