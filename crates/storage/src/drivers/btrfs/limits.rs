@@ -23,22 +23,20 @@ pub(super) struct Stale(Mutex<Vec<u64>>);
 impl State {
     pub(super) async fn resize(&self, volume: &Volume, config: &VolumeConfig) -> Result<Resized, Error> {
         self.expect(volume)?;
-        self.limit(volume, &self.paths.volume(volume), config.size).await?;
-        Ok(Resized::Now)
-    }
-
-    /// Limits what is or will be a volume. What is in it must fit.
-    pub(super) async fn limit(&self, volume: &Volume, path: &Path, size: Option<Bytes>) -> Result<(), Error> {
-        let Some(size) = size else { return self.limit_path(path, None).await };
-        self.count().await?;
-        let of = path.to_owned();
-        blocking(move || super::draft::sync_all(&of)).await?;
-        if let Some(used) = self.used(path).await?.filter(|used| *used > size.0) {
-            let what = format!("give the {volume} a size of {}", size.human_binary(2));
-            let why = format!("it holds {} of its own", Bytes(used).human_binary(2));
-            return Err(self.cannot(what, why));
+        let path = self.paths.volume(volume);
+        if let Some(size) = config.size {
+            self.count().await?;
+            let of = path.clone();
+            // What is not on disk yet is not counted yet.
+            blocking(move || super::draft::sync_all(&of)).await?;
+            if let Some(used) = self.used(&path).await?.filter(|used| *used > size.0) {
+                let what = format!("give the {volume} a size of {}", size.human_binary(2));
+                let why = format!("it holds {} of its own", Bytes(used).human_binary(2));
+                return Err(self.cannot(what, why));
+            }
         }
-        self.limit_path(path, Some(size)).await
+        self.limit_path(&path, config.size).await?;
+        Ok(Resized::Now)
     }
 
     /// Limits a subvolume. No limit is none of a file system that does not count.

@@ -20,17 +20,25 @@ const BACK: [(&str, &str); 16] = [
     ("user_subvol_rm_allowed", "nouser_subvol_rm_allowed"),
 ];
 
+/// Those of them that are new.
+const NEW: [&str; 2] = ["nouser_subvol_rm_allowed", "nossd_spread"];
+
 /// Checks the options of a pool.
 pub(super) fn parse(text: Option<&str>) -> Result<MountOptions, BlockError> {
     MountOptions::parse(Filesystem::Btrfs, Some(text.unwrap_or(DEFAULT)))
 }
 
 /// What a pool is remounted with to have other options: these, after what takes back those that are gone.
-pub(super) fn change(old: &MountOptions, new: &MountOptions) -> (MountFlags, CString) {
+/// `new_words`: with words that Linux knows since 6.8 only.
+pub(super) fn change(old: &MountOptions, new: &MountOptions, new_words: bool) -> (MountFlags, CString) {
     let (old, text) = (old.data.to_string_lossy(), new.data.to_string_lossy());
     let kept = |word: &str| text.split(',').any(|other| name(other) == name(word));
     let back = |word: &str| BACK.iter().find(|(own, _)| *own == name(word)).map(|(_, back)| *back);
-    let gone = old.split(',').filter(|word| !kept(word)).filter_map(back);
+    let gone = old
+        .split(',')
+        .filter(|word| !kept(word))
+        .filter_map(back)
+        .filter(|word| new_words || !NEW.contains(word));
     let data: Vec<&str> = gone.chain(text.split(',').filter(|word| !word.is_empty())).collect();
     // Nothing said about these times would mean that they stay as they are.
     let times = MountFlags::NOATIME | MountFlags::RELATIME | MountFlags::STRICTATIME | MountFlags::NODIRATIME;
@@ -50,7 +58,7 @@ mod tests {
     #[test]
     fn options_that_are_gone_are_taken_back() {
         let change = |old: &str, new: &str| {
-            let (flags, data) = change(&parse(Some(old)).unwrap(), &parse(Some(new)).unwrap());
+            let (flags, data) = change(&parse(Some(old)).unwrap(), &parse(Some(new)).unwrap(), true);
             (flags, data.into_string().unwrap())
         };
         assert_eq!(change("compress=zstd,noatime", "noatime"), (MountFlags::NOATIME, "compress=no".into()));
@@ -62,6 +70,8 @@ mod tests {
             change("user_subvol_rm_allowed,ssd", "commit=5").1,
             "nouser_subvol_rm_allowed,nossd,commit=5"
         );
+        let (old, none) = (parse(None).unwrap(), parse(Some("")).unwrap());
+        assert!(super::change(&old, &none, false).1.is_empty());
         assert_eq!(change("max_inline=0", "").1, "");
         assert_eq!(parse(None).unwrap().data.to_str(), Ok(DEFAULT));
         for bad in ["subvol=/", "subvolid=5", "device=/dev/sda", "nonsense"] {

@@ -194,9 +194,18 @@ impl State {
             let why = "its file system is mounted by others; set its options there";
             return Err(self.cannot("change btrfs.mount_options", why));
         }
-        let (flags, data) = options::change(&options::parse(self.mount_options.as_deref())?, &new);
+        let old = options::parse(self.mount_options.as_deref())?;
         let at = self.paths.mount.clone();
-        let remounted = blocking(move || Ok(mount_remount(&at, flags, data.as_c_str())));
+        let remounted = blocking(move || {
+            let with = |new_words| {
+                let (flags, data) = options::change(&old, &new, new_words);
+                mount_remount(&at, flags, data.as_c_str())
+            };
+            Ok(match with(true) {
+                Err(Errno::INVAL) => with(false),
+                result => result,
+            })
+        });
         let refused = |errno: Errno| {
             let why = format!("the file system does not accept all of them while it is mounted: {errno}");
             self.cannot("change btrfs.mount_options", why)

@@ -33,8 +33,11 @@ impl State {
         }
         Ok(match path.metadata() {
             Ok(metadata) if metadata.file_type().is_block_device() => Source::Device(path),
-            // The daemon's directory may have been elsewhere when the pool was made.
             Ok(metadata) if metadata.is_file() => Source::Loop(LoopFile::at(path)),
+            // The daemon's directory was elsewhere when the pool was made.
+            Err(_) if path.ends_with(Path::new("disks").join(own.path().file_name().unwrap_or_default())) => {
+                Source::Loop(own)
+            }
             Ok(_) | Err(_) => Source::Subvolume(path),
         })
     }

@@ -2,6 +2,7 @@
 
 mod nested;
 mod sources;
+mod speed;
 mod streams;
 mod volumes;
 

@@ -86,7 +86,7 @@ impl State {
             blocking(move || make_rootfs(&volume)).await?;
         }
         if !volume.kind().is_snapshot() && config.size.is_some() {
-            self.limit(volume, &made.path, config.size).await?;
+            self.limit_path(&made.path, config.size).await?;
         }
         let along = self.copy_snapshots(volume, &source).await?;
         self.name_all(&made.path, along.as_ref().map(|along| along.path.as_path()), volume)?;
