@@ -35,6 +35,11 @@ fn daemon(seen: &Seen) -> Say {
         ("GET", "/1.0/storage-pools/p/volumes/container/c1") => {
             sync(json!({"name": "c1", "type": "container", "config": {"block.filesystem": "ext4"}}))
         }
+        ("GET", "/1.0/containers") => sync(json!([container()])),
+        ("GET", "/1.0/metadata/configuration") => sync(json!({"configs": {
+            "storage-btrfs": {"pool-conf": {"keys": [{"btrfs.mount_options": {}}, {"volatile.x": {}}]},
+                "volume-conf": {"keys": [{"security.shifted": {}}]}},
+            "storage-lvm": {"pool-conf": {"keys": [{"lvm.vg_name": {"shortdesc": "a group"}}]}}}})),
         ("GET", "/1.0/containers/c1") => tagged(&container(), "tag1"),
         ("GET", path) if path.starts_with("/1.0/profiles/") => tagged(
             &json!({"name": "web", "config": {}, "used_by": [],
@@ -297,4 +302,37 @@ fn where_servers_cannot_move_between_pools_a_copy_takes_the_place() {
     let place = |line: &str| lines.iter().position(|seen| seen == line).unwrap();
     assert!(place("POST /1.0/containers") < place("DELETE /1.0/containers/c1"));
     assert!(place("DELETE /1.0/containers/c1") < place("POST /1.0/containers/moving-c1"));
+}
+
+#[test]
+fn shells_complete_pools_volumes_and_keys() {
+    let fake = Fake::start(daemon);
+    let offered = |words: &[&str]| -> Vec<String> {
+        let text = fake.ok(&[&["complete", "--"], words].concat());
+        text.lines().filter(|word| !word.ends_with(':')).map(str::to_owned).collect()
+    };
+    assert_eq!(offered(&["storage", "show", ""]), ["p", "q"]);
+    assert_eq!(offered(&["launch", "x", "-s", ""]), ["p", "q"]);
+    assert_eq!(offered(&["storage", "create", "new", "b"]), ["btrfs"]);
+    assert_eq!(offered(&["storage", "get", "p", ""]), ["size", "source"]);
+    assert_eq!(offered(&["storage", "set", "p", ""]), ["btrfs.mount_options", "size", "source"]);
+    assert_eq!(offered(&["storage", "volume", "show", "p", ""]), ["data", "data/snap0"]);
+    assert_eq!(offered(&["storage", "volume", "set", "p", "data", "se"]), ["security.shifted"]);
+    assert_eq!(offered(&["storage", "volume", "attach", "p", "data", ""]), ["c1"]);
+    assert_eq!(offered(&["storage", "volume", "restore", "p", "data", ""]), ["snap0"]);
+    assert_eq!(offered(&["storage", "volume", "copy", "p/"]), ["p/data", "p/data/snap0"]);
+    assert_eq!(fake.ok(&["config", "keys", "pool-lvm", "-f", "csv"]), "pool-lvm,lvm.vg_name,a group,,,\n");
+}
+
+#[test]
+fn what_is_shown_and_told_is_there_for_programs_too() {
+    let fake = Fake::start(daemon);
+    let read = |args: &[&str]| -> Value { serde_json::from_str(&fake.ok(args)).unwrap() };
+    assert_eq!(read(&["config", "show", "c1", "-f", "json"])["devices"]["data"]["pool"], "p");
+    assert_eq!(read(&["config", "device", "show", "c1", "-f", "json"])["data"]["path"], "/data");
+    assert_eq!(fake.ok(&["config", "device", "list", "c1"]), "data\n");
+    assert_eq!(fake.ok(&["config", "device", "list", "c1", "-f", "csv"]), "data,disk\n");
+    assert_eq!(read(&["profile", "show", "web", "-f", "json"])["devices"]["disk0"]["size"], "10GB");
+    assert_eq!(read(&["info", "-f", "json"])["api_extensions"][0], "instance_pool_move");
+    assert!(fake.ok(&["profile", "show", "web", "-f", "csv"]).contains("devices.disk0.size,10GB\n"));
 }
