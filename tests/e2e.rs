@@ -19,6 +19,7 @@ mod escapes;
 mod events;
 mod exec;
 mod files;
+mod formats;
 mod full_disk;
 mod guest;
 mod hostile_images;

@@ -55,6 +55,24 @@ fn every_help_text_is_as_written_down() {
     assert_eq!(found.lines().count(), expected.lines().count());
 }
 
+/// What is printed can be read by programs.
+#[test]
+fn every_list_info_and_show_takes_a_format() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt")).unwrap();
+    let mut checked = 0;
+    for help in text.split("$ lxc ").skip(1) {
+        let command = help.split(" --help").next().unwrap_or_default();
+        let verb = command.rsplit(' ').next().unwrap_or_default();
+        let is_read = ["list", "list-leases", "list-tokens", "info", "show"].contains(&verb);
+        // A template is a text of somebody else.
+        if is_read && command != "config template show" {
+            assert!(help.contains("--format <FORMAT>"), "lxc {command}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}
+
 #[test]
 fn mistakes_are_explained() {
     let run = |args: &[&str]| {
