@@ -29,7 +29,7 @@ fn every_object_can_be_read_by_programs() {
         assert!(all.as_array().is_some_and(|all| !all.is_empty()) || all.is_object(), "{command}: {all}");
     }
     assert_eq!(read(&d, "info c1")["state"]["processes"].as_u64().map(|count| count > 0), Some(true));
-    assert_eq!(read(&d, "info c1")["snapshots"][0]["name"], "one");
+    assert_eq!(read(&d, "info c1")["snapshots"][0]["name"], "c1/one");
     assert!(read(&d, "info")["environment"]["kernel"].is_string());
     assert_eq!(read(&d, "config show c1")["config"]["user.note"], "a, \"b\"");
     assert_eq!(read(&d, "config show c1 --expanded")["devices"]["root"]["pool"], "default");
@@ -44,8 +44,11 @@ fn every_object_can_be_read_by_programs() {
     assert_eq!(fingerprint.len(), 64);
     let bridge = read(&d, "network show lxdbr0");
     assert_eq!(bridge["managed"], true);
-    assert!(read(&d, "network info lxdbr0")["counters"]["bytes_sent"].is_number());
     let address = bridge["config"]["ipv4.address"].as_str().unwrap();
+    let state = read(&d, "network info lxdbr0");
+    assert!(state["counters"]["bytes_sent"].is_number() && state["state"] == "up", "{state}");
+    let has = |found: &Value| address.starts_with(found["address"].as_str().unwrap());
+    assert!(state["addresses"].as_array().unwrap().iter().any(has), "{state}");
     assert_eq!(d.lxc_ok(&["network", "get", "lxdbr0", "ipv4.address"]), format!("{address}\n"));
     assert_eq!(d.lxc_ok(&["network", "get", "lxdbr0", "user.nothing"]), "\n");
 

@@ -44,6 +44,7 @@ pub const EXTENSIONS: &[&str] = &[
     "proxy_unix",
     "proxy_udp",
     "proxy_tcp_udp_multi_port_handling",
+    "network_state",
     "proxy_unix_dac_properties",
     "container_protection_delete",
     "unix_priv_drop",

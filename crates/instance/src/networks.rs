@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::catalog::{Stamp, Table};
 use crate::devices::nic;
-use crate::instances::{Live, Registry};
+use crate::instances::{Live, Registry, shown_interface};
 use crate::var::Var;
 use api::networks::{Lease, Network, NetworksPost};
 use api::{Config, instances::Instance};
@@ -107,6 +107,17 @@ impl Networks {
             .find(|interface| interface.name == name)
             .map(|interface| self.unmanaged(interface.name, interface.kind))
             .ok_or_else(|| Error::not_found("Network", name))
+    }
+
+    /// Addresses and traffic of one of them. A network that is not up has none.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn state(&self, name: &str) -> Result<api::state::Network, Error> {
+        let _known = self.get(name).await?;
+        let found = self.kernel.host_interface(name).await.map_err(network::Error::from)?;
+        let down = || api::state::Network { state: "down".to_owned(), ..Default::default() };
+        Ok(found.map_or_else(down, |interface| shown_interface(interface).1))
     }
 
     fn show(&self, record: &Record) -> Network {

@@ -13,5 +13,5 @@ pub use inside::{Address, Counters, Flavour, Interface, Scope};
 pub use seen::{HostEnd, Seen};
 
 pub(crate) use host::list;
-pub(crate) use inside::inside;
+pub(crate) use inside::{here, inside};
 pub(crate) use seen::{current, host_ends, look};

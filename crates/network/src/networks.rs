@@ -276,6 +276,15 @@ impl Networks {
         self.netlink.reader.call(interfaces::list).await
     }
 
+    /// What an interface of this host has and does; `None`: there is none of this name.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub async fn host_interface(&self, name: &str) -> Result<Option<Interface>, NetlinkError> {
+        let name = name.to_owned();
+        self.netlink.reader.call(move |socket| interfaces::here(socket, &name)).await
+    }
+
     /// The interfaces in another network namespace, which is not entered for that.
     ///
     /// # Errors

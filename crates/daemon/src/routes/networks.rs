@@ -75,6 +75,11 @@ pub(crate) async fn delete(State(networks): State<Networks>, Path(name): Path<St
     done()
 }
 
+/// `GET …/state`.
+pub(crate) async fn state(State(networks): State<Networks>, Path(name): Path<String>) -> Answer {
+    sync(&networks.state(&name).await?)
+}
+
 /// `GET …/leases`.
 pub(crate) async fn leases(State(networks): State<Networks>, Path(name): Path<String>) -> Answer {
     sync(&networks.leases(&name).await?)

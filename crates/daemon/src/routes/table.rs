@@ -150,6 +150,7 @@ fn other_routes() -> Router<App> {
             "/1.0/networks/{name}",
             get(networks::get).put(networks::put).patch(networks::patch).delete(networks::delete),
         )
+        .route("/1.0/networks/{name}/state", get(networks::state))
         .route("/1.0/networks/{name}/leases", get(networks::leases))
         .route("/1.0/storage-pools", get(pools::list).post(pools::create))
         .route(

@@ -69,6 +69,7 @@ use context::Context;
 use model::names::{InstanceName, PoolName};
 use model::runtime::spec::Rootfs;
 use model::state::{Action, Decision, decide};
+pub(crate) use state::network as shown_interface;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use stop::Afterwards;

@@ -89,7 +89,8 @@ fn memory(stats: &Stats) -> Memory {
     }
 }
 
-fn network(interface: Interface) -> (String, Network) {
+/// An interface in the words of the API, by its name.
+pub(crate) fn network(interface: Interface) -> (String, Network) {
     let counters = interface.counters;
     let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let shown = Network {

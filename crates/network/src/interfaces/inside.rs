@@ -1,4 +1,4 @@
-//! Interfaces of another network namespace.
+//! Interfaces of another network namespace, and of this one as if they were there.
 //!
 //! The kernel answers for any namespace that it has a number for (`IFLA_TARGET_NETNSID`), so that
 //! nobody has to go there: no thread, no fork, three short requests.
@@ -112,7 +112,7 @@ pub struct Counters {
     pub dropped_sent: u64,
 }
 
-/// An interface inside a container.
+/// An interface inside a container, or of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// Its name there.
@@ -185,6 +185,13 @@ pub(super) fn numbered(socket: &mut Socket, nsid: i32) -> Result<Vec<Interface>,
     }
     found.sort_by_key(|i| i.index);
     Ok(found)
+}
+
+/// An interface of this host.
+pub(crate) fn here(socket: &mut Socket, name: &str) -> Result<Option<Interface>, NetlinkError> {
+    let Some(link) = socket.links(None)?.into_iter().find(|link| link.name == name) else { return Ok(None) };
+    let addresses = socket.addresses(None)?;
+    Ok(Some(Interface::new(&link, None, &addresses)))
 }
 
 /// The other end of a pair, if that is here: both ends must point at each other, as
