@@ -12,6 +12,7 @@ pub mod execve;
 pub mod getcwd;
 pub mod getsockopt;
 pub mod inherited;
+pub mod ioctl_btrfs;
 pub mod ioctl_ns;
 pub mod mallopt;
 pub mod memfd;

@@ -66,6 +66,11 @@ pub(super) fn open_file(volume: &Path, inner: &Path) -> Result<Option<File>, Err
     Ok(open(volume, inner)?.map(File::from))
 }
 
+/// False if it is known that nothing is inside a subvolume.
+pub(super) fn may_have_others(subvolume: &impl AsFd) -> bool {
+    sys::ioctl_btrfs::has_subvolumes(subvolume.as_fd()).unwrap_or(true)
+}
+
 /// True if nothing can be written to a subvolume because it is read-only itself.
 pub(super) fn is_read_only(subvolume: &impl AsFd) -> bool {
     accessat(subvolume, c".", rustix::fs::Access::WRITE_OK, AtFlags::empty()) == Err(Errno::ROFS)

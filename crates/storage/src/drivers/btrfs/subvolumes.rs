@@ -86,7 +86,7 @@ impl State {
 
     /// The subvolumes inside a volume, those that contain others before these.
     pub(super) async fn nested(&self, volume: &Path) -> Result<Vec<PathBuf>, Error> {
-        // The list is quick, but needs a privilege, and whoever names subvolumes in a container can spoil
+        // The list needs a privilege, and whoever names subvolumes in a container can spoil
         // it. Every directory is looked at then.
         match self.listed(volume).await {
             Ok(Some(nested)) => return Ok(nested),
@@ -106,9 +106,15 @@ impl State {
         while let Some(inner) = found.get(next).cloned() {
             next += 1;
             let path = volume.to_owned();
-            let Some(directory) = blocking(move || beneath::open_file(&path, &inner)).await? else {
-                return Ok(None);
-            };
+            let directory = blocking(move || {
+                let directory = beneath::open_file(&path, &inner)?;
+                Ok(directory.map(|directory| (beneath::may_have_others(&directory), directory)))
+            });
+            // Nearly always there are none, and with thousands of volumes the list takes its time.
+            let Some((may_have_others, directory)) = directory.await? else { return Ok(None) };
+            if !may_have_others {
+                continue;
+            }
             let Some(children) = btrfs::children(directory).await? else { return Ok(None) };
             if children.is_empty() {
                 continue;

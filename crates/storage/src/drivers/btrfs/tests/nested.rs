@@ -28,7 +28,15 @@ fn assert_whole(pool: &Pool, volume: &Volume) {
 async fn they_are_copied_restored_and_deleted() {
     let Some(host) = Host::new("they_are_copied_restored_and_deleted") else { return };
     let pool = host.pool("p").await;
+    let knows = |volume: &Volume| {
+        let directory = std::fs::File::open(pool.volume_path(volume)).unwrap();
+        sys::ioctl_btrfs::has_subvolumes(std::os::fd::AsFd::as_fd(&directory)).unwrap()
+    };
+    pool.make(&c("c0"), VolumeSource::Empty, &none()).await.unwrap();
+    assert!(!knows(&c("c0")));
+    pool.delete_volume(&c("c0")).await.unwrap();
     let c1 = container(&pool, "c1").await;
+    assert!(knows(&c1));
     let snap = snapshot(&pool, &c1, "snap0").await;
     assert_whole(&pool, &snap);
     for inner in ["", "rootfs/a", "rootfs/a/b", "rootfs/a/b/c", "rootfs/ro"] {
