@@ -269,6 +269,10 @@ fn containers_are_put_into_pools() {
     fake.ok(&["init", "debian/12", "c1", "-s", "fast"]);
     let root = json!({"disk0": {"type": "disk", "path": "/", "pool": "fast", "size": "10GB"}});
     assert_eq!(fake.find("POST /1.0/containers").json()["devices"], root);
+    fake.ok(&["init", "debian/12", "c1", "-d", "disk0,size=3GB"]);
+    let last = fake.seen().into_iter().rfind(|seen| seen.line() == "POST /1.0/containers").unwrap();
+    let root = json!({"disk0": {"type": "disk", "path": "/", "pool": "p", "size": "3GB"}});
+    assert_eq!(last.json()["devices"], root);
 
     let fake = Fake::start(daemon);
     fake.ok(&["copy", "c1", "c2", "-s", "fast"]);

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  lxc launch debian/12 first\n  lxc launch debian/12 first -c limits.memory=512MB -p default -p web\n  lxc init 75182b1241be second --ephemeral\n  lxc launch debian/12            (the server invents a name)"
+    after_help = "Examples:\n  lxc launch debian/12 first\n  lxc launch debian/12 first -c limits.memory=512MB -p default -p web\n  lxc launch debian/12 first -s fast -d root,size=20GB\n  lxc init 75182b1241be second --ephemeral\n  lxc launch debian/12            (the server invents a name)"
 )]
 pub(crate) struct CreateArgs {
     /// Alias or fingerprint of the image
@@ -28,6 +28,9 @@ pub(crate) struct CreateArgs {
     /// Delete the container when it stops
     #[arg(short, long)]
     pub(crate) ephemeral: bool,
+    /// Property of a device, also of one that comes from a profile
+    #[arg(short, long, value_name = "NAME,KEY=VALUE")]
+    pub(crate) device: Vec<String>,
     /// Network to connect eth0 to
     #[arg(short, long, value_name = "NETWORK")]
     pub(crate) network: Option<String>,

@@ -27,7 +27,7 @@ pub(crate) async fn run(session: &Session, args: &CopyArgs) -> anyhow::Result<()
     let new_name = if target.name.is_empty() { own } else { &target.name };
     let inherited = original.expanded_devices.clone();
     let mut request = request(original, args, new_name)?;
-    change(&mut request.devices, &args.device)?;
+    change(&mut request.devices, &inherited, &args.device)?;
     put_into(&to, &mut request.devices, &inherited, args.storage.as_deref()).await?;
     let transfer = Transfer {
         session,
@@ -55,7 +55,7 @@ async fn on_one_server(
     let container = name.split('/').next().unwrap_or_default();
     let inherited = original.expanded_devices.clone();
     let mut request = request(original, args, new_name)?;
-    change(&mut request.devices, &args.device)?;
+    change(&mut request.devices, &inherited, &args.device)?;
     put_into(client, &mut request.devices, &inherited, args.storage.as_deref()).await?;
     request.source = Source {
         kind: "copy".to_owned(),
@@ -164,13 +164,15 @@ impl Original {
     }
 }
 
-/// Changes devices of the copy: `name,key=value`.
-pub(crate) fn change(devices: &mut Devices, changes: &[String]) -> anyhow::Result<()> {
+/// Changes devices of a container to be: `name,key=value`. One that comes from a profile is overridden as
+/// it is there.
+pub(crate) fn change(devices: &mut Devices, inherited: &Devices, changes: &[String]) -> anyhow::Result<()> {
     for change in changes {
         let parts = change.split_once(',').and_then(|(name, pair)| Some((name, pair.split_once('=')?)));
         let (name, (key, value)) =
             parts.with_context(|| format!("\"{change}\" is no change of a device: use NAME,KEY=VALUE"))?;
-        devices.entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+        let as_it_is = || inherited.get(name).cloned().unwrap_or_default();
+        devices.entry(name.to_owned()).or_insert_with(as_it_is).insert(key.to_owned(), value.to_owned());
     }
     Ok(())
 }
@@ -219,5 +221,18 @@ mod tests {
         assert_eq!(request.config, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
         assert_eq!(request.profiles.unwrap(), ["default", "web"]);
         assert!(!request.ephemeral);
+    }
+
+    #[test]
+    fn devices_of_profiles_are_changed_as_they_are_there() {
+        let devices = |json| serde_json::from_value::<Devices>(json).unwrap();
+        let inherited = devices(serde_json::json!({"root": {"type": "disk", "path": "/", "pool": "p"}}));
+        let mut own = devices(serde_json::json!({"eth0": {"type": "nic"}}));
+        let changes = ["root,size=5GB", "eth0,name=eth1", "new,type=none"].map(str::to_owned);
+        change(&mut own, &inherited, &changes).unwrap();
+        let expected = serde_json::json!({"root": {"type": "disk", "path": "/", "pool": "p", "size": "5GB"},
+            "eth0": {"type": "nic", "name": "eth1"}, "new": {"type": "none"}});
+        assert_eq!(own, devices(expected));
+        assert!(change(&mut own, &inherited, &["root".to_owned()]).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! `lxc init` and `lxc launch`.
 
+use super::copy::change;
 use super::image_source::{self, From};
 use super::root_disk;
 use crate::args::CreateArgs;
@@ -150,8 +151,13 @@ async fn devices(client: &Client, args: &CreateArgs) -> anyhow::Result<Devices> 
         let nic = device(&[("type", "nic"), ("name", "eth0"), ("nictype", nictype), ("parent", name)]);
         devices.insert("eth0".to_owned(), nic);
     }
+    if args.storage.is_none() && args.device.is_empty() {
+        return Ok(devices);
+    }
+    let inherited = inherited(client, args).await;
+    change(&mut devices, &inherited, &args.device)?;
     if let Some(pool) = &args.storage {
-        root_disk::put_into(pool, &mut devices, &inherited(client, args).await);
+        root_disk::put_into(pool, &mut devices, &inherited);
     }
     Ok(devices)
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(session: &Session, args: &MoveArgs) -> anyhow::Result<()
     let new_name = if target.name.is_empty() { &name } else { &target.name };
     let inherited = source.expanded_devices.clone();
     let mut request = source.into_request(new_name, &args.config, &args.profile, args.no_profiles)?;
-    change(&mut request.devices, &args.device)?;
+    change(&mut request.devices, &inherited, &args.device)?;
     put_into(&to, &mut request.devices, &inherited, args.storage.as_deref()).await?;
     let transfer = Transfer {
         session,
@@ -115,7 +115,7 @@ impl Place<'_> {
         let meanwhile = if name == new_name { meanwhile(name) } else { new_name.to_owned() };
         let inherited = source.expanded_devices.clone();
         let mut request = source.into_request(&meanwhile, &args.config, &args.profile, args.no_profiles)?;
-        change(&mut request.devices, &args.device)?;
+        change(&mut request.devices, &inherited, &args.device)?;
         root_disk::put_into(pool, &mut request.devices, &inherited);
         request.source = Source {
             kind: "copy".to_owned(),
