@@ -52,6 +52,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("wipefs", "util-linux", "freeing the disks of storage pools that were deleted"),
     ("xfs_growfs", "xfsprogs", "volumes with xfs in LVM and Ceph storage pools"),
     ("xz", "xz-utils", "publishing images compressed with xz"),
+    ("zfs", "zfsutils-linux", "storage pools of the driver zfs"),
+    ("zpool", "zfsutils-linux", "storage pools of the driver zfs"),
     ("zstd", "zstd", "publishing images compressed with zstd"),
     ("setfacl", "acl", "shifting access control lists without idmapped mounts"),
 ];

@@ -22,6 +22,7 @@ pub mod run;
 pub mod unsquashfs;
 pub mod wipefs;
 pub mod xfs_growfs;
+pub mod zfs;
 
 pub use inventory::{Entry, find, inventory, require};
 pub use run::{Output, Run, RunError};
