@@ -6,6 +6,7 @@
 
 pub(crate) mod btrfs;
 pub(crate) mod dir;
+pub(crate) mod zfs;
 
 use crate::config::{ConfigError, DriverKind, PoolConfig, VolumeConfig};
 use crate::error::Error;
@@ -176,7 +177,8 @@ pub(crate) fn driver(
     Ok(match kind {
         DriverKind::Dir => Box::new(dir::Dir::new(pool.clone(), config, paths)),
         DriverKind::Btrfs => Box::new(btrfs::Btrfs::new(pool.clone(), config, paths)),
-        DriverKind::Lvm | DriverKind::Zfs | DriverKind::Ceph => {
+        DriverKind::Zfs => Box::new(zfs::Zfs::new(pool.clone(), config, paths)),
+        DriverKind::Lvm | DriverKind::Ceph => {
             return Err(ConfigError::UnknownDriver { name: kind.name().to_owned() }.into());
         }
     })
