@@ -11,7 +11,8 @@ pub fn step() {
     if !cfg!(debug_assertions) {
         return;
     }
-    let Some(last) = std::env::var("LIGHTERVISOR_CRASH_AFTER").ok().and_then(|last| last.parse().ok()) else {
+    let Some(last) = std::env::var("LIGHTERVISOR_CRASH_AFTER").ok().and_then(|last| last.parse::<u64>().ok())
+    else {
         return;
     };
     if STEPS.fetch_add(1, Ordering::SeqCst) + 1 == last {
