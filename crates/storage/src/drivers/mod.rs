@@ -5,6 +5,7 @@
 //! and lets one change of a volume wait for another.
 
 pub(crate) mod btrfs;
+mod ceph;
 pub(crate) mod dir;
 pub(crate) mod zfs;
 
@@ -175,10 +176,11 @@ pub(crate) fn driver(
     paths: PoolPaths,
 ) -> Result<Box<dyn Driver>, Error> {
     Ok(match kind {
-        DriverKind::Dir => Box::new(dir::Dir::new(pool.clone(), config, paths)),
         DriverKind::Btrfs => Box::new(btrfs::Btrfs::new(pool.clone(), config, paths)),
+        DriverKind::Ceph => Box::new(ceph::Ceph::new(pool.clone(), config, paths)),
+        DriverKind::Dir => Box::new(dir::Dir::new(pool.clone(), config, paths)),
         DriverKind::Zfs => Box::new(zfs::Zfs::new(pool.clone(), config, paths)),
-        DriverKind::Lvm | DriverKind::Ceph => {
+        DriverKind::Lvm => {
             return Err(ConfigError::UnknownDriver { name: kind.name().to_owned() }.into());
         }
     })
