@@ -217,12 +217,12 @@ pub async fn create_quota_group(id: u64, mount: &Path) -> Result<(), RunError> {
     btrfs(["qgroup", "create", &format!("0/{id}")]).arg(mount).output().await.map(drop)
 }
 
-/// Removes what counted a subvolume.
+/// Removes what counted subvolumes that are gone. Needs version 5.17 of the program.
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn destroy_quota_group(id: u64, mount: &Path) -> Result<(), RunError> {
-    btrfs(["qgroup", "destroy", &format!("0/{id}")]).arg(mount).output().await.map(drop)
+pub async fn clear_stale_quota_groups(mount: &Path) -> Result<(), RunError> {
+    btrfs(["qgroup", "clear-stale"]).arg(mount).output().await.map(drop)
 }
 
 /// Writes a read-only subvolume as a stream: its difference to another one that the other side has, or

@@ -8,17 +8,11 @@ use crate::pool::blocking;
 use crate::volume::{Resized, Volume};
 use model::units::Bytes;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tools::btrfs;
 
 /// How long a file system may count what it has before the first limit is relied on.
 const COUNTING: Duration = Duration::from_secs(20);
-
-/// Numbers of subvolumes that are gone and may be counted still: newer kernels keep what counts one until
-/// all of it has been freed.
-#[derive(Default)]
-pub(super) struct Stale(Mutex<Vec<u64>>);
 
 impl State {
     pub(super) async fn resize(&self, volume: &Volume, config: &VolumeConfig) -> Result<Resized, Error> {
@@ -94,23 +88,14 @@ impl State {
         blocking(groups).await
     }
 
-    /// A subvolume is about to be removed; nothing more needs to count it. If that fails, only a few
-    /// bytes of the file system remain in use.
-    pub(super) async fn uncount(&self, path: &Path) {
+    /// Removes what counted subvolumes that are gone. If that fails, only a few bytes of the file system
+    /// remain in use.
+    pub(super) async fn forget_stale(&self) {
         if !matches!(self.groups().await, Ok(Some(_))) {
             return;
         }
-        let Ok(id) = btrfs::id(path).await else { return };
-        let mut all = std::mem::take(&mut *self.stale.0.lock().unwrap_or_else(PoisonError::into_inner));
-        all.push(id);
-        let mut kept = Vec::new();
-        for id in all {
-            if btrfs::destroy_quota_group(id, &self.paths.mount).await.is_err() {
-                kept.push(id);
-            }
+        if let Err(error) = btrfs::clear_stale_quota_groups(&self.paths.mount).await {
+            tracing::debug!(pool = %self.pool, %error, "cannot remove quota groups of subvolumes that are gone");
         }
-        // Those that cannot be removed at all are not tried for ever.
-        kept.drain(..kept.len().saturating_sub(16));
-        self.stale.0.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
     }
 }

@@ -65,8 +65,6 @@ struct State {
     mount_options: Option<String>,
     paths: PoolPaths,
     trash: trash::Trash,
-    /// What counted subvolumes that are gone, until the file system lets go of it.
-    stale: limits::Stale,
 }
 
 impl Btrfs {
@@ -79,7 +77,6 @@ impl Btrfs {
             mount_options: config.btrfs_mount_options.clone(),
             paths,
             trash: trash::Trash::default(),
-            stale: limits::Stale::default(),
         };
         Self { state: Arc::new(state) }
     }

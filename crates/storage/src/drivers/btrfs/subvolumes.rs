@@ -148,8 +148,7 @@ impl State {
     }
 
     async fn remove_subvolume(&self, path: &Path) -> Result<(), Error> {
-        self.uncount(path).await;
-        self.note_removal();
+        self.removed().await;
         match btrfs::delete(path).await {
             // Nearly always that there are others inside: it is tried first, because it is rare.
             Err(RunError::Failed { .. }) => {}
@@ -169,7 +168,14 @@ impl State {
             let id = btrfs::id_of(directory).await?;
             btrfs::delete_by_id(id, &self.paths.mount).await?;
         }
-        Ok(btrfs::delete(path).await?)
+        match btrfs::delete(path).await {
+            // Where that is not allowed, inside of a container, an empty one can be removed all the same.
+            Err(error @ RunError::Failed { .. }) => {
+                let of = path.to_owned();
+                blocking(move || Ok(tree::remove_tree(&of).is_ok())).await?.then_some(()).ok_or(error.into())
+            }
+            result => Ok(result?),
+        }
     }
 }
 

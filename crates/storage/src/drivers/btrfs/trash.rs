@@ -22,6 +22,8 @@ pub(super) const HIDDEN_TRASH: &str = "\u{1}trash-";
 /// How often it is looked whether the file system has freed what was removed, and how many times.
 const PAUSE: Duration = Duration::from_millis(50);
 const LOOKS: u32 = 1200;
+/// What counted removed subvolumes is removed after so many of them: it can be only when they were freed.
+const TIDY: u64 = 32;
 
 /// Removals that go on in the background.
 #[derive(Default)]
@@ -29,6 +31,7 @@ pub(super) struct Trash {
     running: Mutex<Vec<JoinHandle<Result<(), Error>>>>,
     /// Something was removed whose space the file system may not have freed yet.
     unfreed: AtomicBool,
+    removals: AtomicU64,
 }
 
 impl State {
@@ -49,12 +52,16 @@ impl State {
             }
             tokio::time::sleep(PAUSE).await;
         }
+        self.forget_stale().await;
         Ok(())
     }
 
-    /// Space will be free soon.
-    pub(super) fn note_removal(&self) {
+    /// A subvolume was removed, whose space will be free soon.
+    pub(super) async fn removed(&self) {
         self.trash.unfreed.store(true, Ordering::Relaxed);
+        if self.trash.removals.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY) {
+            self.forget_stale().await;
+        }
     }
 
     /// Takes a volume's name away and starts removing it. False: there is no such volume.

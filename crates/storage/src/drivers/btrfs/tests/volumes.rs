@@ -177,6 +177,17 @@ async fn sizes_are_enforced_and_usage_is_counted() {
     assert!(fill(&c("free"), 60).is_err());
     pool.resize(&c("free"), &none()).await.unwrap();
     fill(&c("free"), 60).unwrap();
+    let groups = || {
+        let system = super::super::place::sysfs(pool.path()).unwrap();
+        std::fs::read_dir(system.join("qgroups")).unwrap().count()
+    };
+    let before = groups();
+    for _ in 0..3 {
+        pool.make(&c("short"), of(&image), &sized(16)).await.unwrap();
+        pool.delete_volume(&c("short")).await.unwrap();
+        pool.settle().await.unwrap();
+    }
+    assert!(groups() <= before, "nothing counts what is gone");
     let resources = pool.resources().await.unwrap();
     assert!(resources.space_used > 60 << 20 && resources.space_total > resources.space_used);
 }
