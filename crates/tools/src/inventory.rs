@@ -36,6 +36,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("gzip", "gzip", "publishing images compressed with gzip"),
     ("lbzip2", "lbzip2", "publishing images compressed with bzip2 on several processors"),
     ("losetup", "mount", "storage pools that are files on the host"),
+    ("lvm", "lvm2", "LVM storage pools"),
     ("lz4", "lz4", "publishing images compressed with lz4"),
     ("lzma", "xz-utils", "publishing images compressed with lzma"),
     ("mkfs.btrfs", "btrfs-progs", "btrfs storage pools, and volumes with btrfs in other pools"),

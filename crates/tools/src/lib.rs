@@ -13,6 +13,7 @@ pub mod dnsmasq;
 pub mod e2fsck;
 pub mod inventory;
 pub mod losetup;
+pub mod lvm;
 pub mod mkfs;
 pub mod mksquashfs;
 pub mod modprobe;
