@@ -137,9 +137,20 @@ pub(crate) fn is_mounted(path: &Path) -> Result<bool, BlockError> {
     }
 }
 
-/// True if nobody has a device mounted, in whichever mount namespace, nor opened for himself alone.
-pub(crate) fn is_free(device: &Path) -> Result<bool, BlockError> {
-    // The kernel gives a device for exclusive use to one only, and a mount is such a use.
+/// True if nobody has a device mounted, in whichever mount namespace, nor opened for himself alone. Who only
+/// looks at it (udev, for one) is waited for.
+pub(crate) async fn is_free(device: &Path) -> Result<bool, BlockError> {
+    for _ in 1..TRIES {
+        if open_alone(device)? {
+            return Ok(true);
+        }
+        tokio::time::sleep(PAUSE / 5).await;
+    }
+    open_alone(device)
+}
+
+/// The kernel gives a device for exclusive use to one only, and a mount is such a use.
+fn open_alone(device: &Path) -> Result<bool, BlockError> {
     let flags = OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC;
     match openat(CWD, device, flags, Mode::empty()) {
         Ok(_) => Ok(true),

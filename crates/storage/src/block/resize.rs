@@ -58,7 +58,7 @@ pub(crate) async fn shrink(
         (Filesystem::Ext4, Some(_)) => Ok(Resized::Later),
         (Filesystem::Ext4, None) => {
             // It may still be mounted where we do not see it: in a container that is ending.
-            if !is_free(device)? {
+            if !is_free(device).await? {
                 return Ok(Resized::Later);
             }
             tools::e2fsck::mend(device).await?;
@@ -70,7 +70,7 @@ pub(crate) async fn shrink(
             Ok(Resized::Now)
         }
         (Filesystem::Btrfs, None) => {
-            if !is_free(device)? {
+            if !is_free(device).await? {
                 return Ok(Resized::Later);
             }
             mount(device, scratch, None, false).await?;

@@ -79,13 +79,13 @@ impl Sizes<'_> {
         make(device, self.filesystem, true).await?;
         mount(device, scratch, Some("noatime,discard"), false).await?;
         mount(device, scratch, None, false).await?;
-        assert!(is_mounted(scratch)? && !is_free(device)?);
+        assert!(is_mounted(scratch)? && !is_free(device).await?);
         std::fs::write(scratch.join("data"), vec![7; 32 << 20]).unwrap();
         self.file.grow(Bytes(2 * SIZE)).await.unwrap();
         let grown = grow(device, Some(scratch), scratch).await;
         assert_eq!(unmount(scratch).await?, Unmounted::Fully);
         assert_eq!(unmount(scratch).await?, Unmounted::Already);
-        assert!(!is_mounted(scratch)? && is_free(device)?);
+        assert!(!is_mounted(scratch)? && is_free(device).await?);
         let size = async || probe_async(device).await.map(|found| found.map_or(0, |found| found.size));
         match grown {
             // CAP_SYS_RESOURCE
@@ -107,7 +107,7 @@ impl Sizes<'_> {
         // Somebody is in the way, and does not go.
         let open = std::fs::File::open(scratch.join("data")).unwrap();
         assert_eq!(unmount(scratch).await?, Unmounted::Lazily);
-        assert!(!is_mounted(scratch)? && !is_free(device)?);
+        assert!(!is_mounted(scratch)? && !is_free(device).await?);
         drop(open);
         Ok(())
     }
