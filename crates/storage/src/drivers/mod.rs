@@ -7,9 +7,10 @@
 pub(crate) mod btrfs;
 mod ceph;
 pub(crate) mod dir;
+pub(crate) mod lvm;
 pub(crate) mod zfs;
 
-use crate::config::{ConfigError, DriverKind, PoolConfig, VolumeConfig};
+use crate::config::{DriverKind, PoolConfig, VolumeConfig};
 use crate::error::Error;
 use crate::paths::PoolPaths;
 use crate::volume::{Draft, Kind, Resized, Staged, Volume, VolumeSource};
@@ -166,22 +167,17 @@ pub(crate) trait Driver: Send + Sync {
 }
 
 /// The driver for a pool.
-///
-/// # Errors
-/// There is none of this kind.
 pub(crate) fn driver(
     kind: DriverKind,
     pool: &PoolName,
     config: &PoolConfig,
     paths: PoolPaths,
-) -> Result<Box<dyn Driver>, Error> {
-    Ok(match kind {
+) -> Box<dyn Driver> {
+    match kind {
         DriverKind::Btrfs => Box::new(btrfs::Btrfs::new(pool.clone(), config, paths)),
         DriverKind::Ceph => Box::new(ceph::Ceph::new(pool.clone(), config, paths)),
         DriverKind::Dir => Box::new(dir::Dir::new(pool.clone(), config, paths)),
+        DriverKind::Lvm => Box::new(lvm::Lvm::new(pool.clone(), config, paths)),
         DriverKind::Zfs => Box::new(zfs::Zfs::new(pool.clone(), config, paths)),
-        DriverKind::Lvm => {
-            return Err(ConfigError::UnknownDriver { name: kind.name().to_owned() }.into());
-        }
-    })
+    }
 }

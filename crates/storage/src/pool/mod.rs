@@ -77,7 +77,7 @@ impl Pool {
     ) -> Result<Self, Error> {
         let config = PoolConfig::parse(kind, config)?;
         let paths = PoolPaths::new(var, &name);
-        let driver = drivers::driver(kind, &name, &config, paths.clone())?;
+        let driver = drivers::driver(kind, &name, &config, paths.clone());
         let (images, turns) = (ImageSlots::default(), Turns::default());
         let users = mounted::Users::default();
         Ok(Self { inner: Arc::new(Inner { name, kind, config, paths, driver, images, turns, users }) })
@@ -98,7 +98,7 @@ impl Pool {
         inner.driver.update(&config).await?;
         let mut recorded = new.clone();
         recorded.retain(|_, value| !value.is_empty());
-        let driver = drivers::driver(inner.kind, &inner.name, &config, inner.paths.clone())?;
+        let driver = drivers::driver(inner.kind, &inner.name, &config, inner.paths.clone());
         let pool = Inner {
             name: inner.name.clone(),
             kind: inner.kind,
