@@ -8,13 +8,11 @@
 //!
 //! Nothing here knows the database: callers bring typed values and keep the results.
 
-#[allow(dead_code, unused_imports)] // drivers whose volumes are block devices use it
 mod block;
 pub mod config;
 mod drivers;
 mod error;
 mod image_slots;
-#[allow(dead_code)] // drivers whose pools can be files use it
 mod loopfile;
 mod paths;
 mod pool;

@@ -153,7 +153,7 @@ impl State {
         }
         for mapping in self.mappings().await? {
             // Another server on this host may use the same OSD pool.
-            if !self.settings.force_reuse || block::is_free(&mapping.path)? {
+            if !self.settings.force_reuse || block::is_free(&mapping.path).await? {
                 self.unmap_path(&mapping.path).await?;
             }
         }

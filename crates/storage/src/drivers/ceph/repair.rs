@@ -96,7 +96,7 @@ impl State {
     /// What this host mapped and nobody has mounted, in whichever mount namespace.
     async fn unmap_unused(&self) -> Result<(), Error> {
         for mapping in self.mappings().await? {
-            if block::is_free(&mapping.path)? {
+            if block::is_free(&mapping.path).await? {
                 self.unmap_path(&mapping.path).await?;
             }
         }
