@@ -56,7 +56,8 @@ Columns:
   4 IPv4 addresses   6 IPv6 addresses  a architecture  b storage pool
   c creation date    d description     l last used     n name
   N processes        p process id      P profiles      s state
-  S snapshots        t persistent or ephemeral         L location
+  S snapshots        D space used      m memory used   L location
+  t persistent or ephemeral
   key[:HEADER[:width]]  any configuration key with a dot in it; width -1 is
                         unlimited, 0 is that of the header
 

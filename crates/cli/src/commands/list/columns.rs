@@ -1,6 +1,6 @@
 //! Columns of `lxc list`.
 
-use crate::output::dates;
+use crate::output::{dates, sizes};
 use anyhow::{Context as _, bail, ensure};
 use api::StatusCode;
 use api::instances::InstanceFull;
@@ -24,8 +24,10 @@ const LETTERS: &[Letter] = &[
     ('b', "STORAGE POOL", false, storage_pool),
     ('c', "CREATED AT", false, |c| dates::short(c.instance.created_at)),
     ('d', "DESCRIPTION", false, |c| c.instance.description.clone()),
+    ('D', "DISK USAGE", true, disk_usage),
     ('l', "LAST USED AT", false, |c| dates::short(c.instance.last_used_at)),
     ('L', "LOCATION", false, |c| c.instance.location.clone()),
+    ('m', "MEMORY USAGE", true, |c| running(c).map_or_else(String::new, |state| size(state.memory.usage))),
     ('n', "NAME", false, |c| c.instance.name.clone()),
     ('N', "PROCESSES", true, |c| running(c).map_or_else(String::new, |state| state.processes.to_string())),
     ('p', "PID", true, |c| running(c).map_or_else(String::new, |state| state.pid.to_string())),
@@ -114,6 +116,17 @@ fn running(container: &InstanceFull) -> Option<&api::state::State> {
     container.state.as_ref().filter(|_| container.instance.status_code != StatusCode::Stopped)
 }
 
+/// A size, if it is known.
+fn size(bytes: i64) -> String {
+    if bytes > 0 { sizes::bytes(bytes) } else { String::new() }
+}
+
+/// What the root takes up, also while nothing runs.
+fn disk_usage(container: &InstanceFull) -> String {
+    let disks = container.state.as_ref().and_then(|state| state.disk.as_ref());
+    disks.and_then(|disks| disks.get("root")).map_or_else(String::new, |root| size(root.usage))
+}
+
 fn addresses(container: &InstanceFull, family: &str) -> String {
     let networks = running(container).and_then(|state| state.network.as_ref());
     let mut found: Vec<String> = networks
@@ -150,7 +163,7 @@ mod tests {
             "config": {"user.note": "hello world"},
             "expanded_config": {"user.note": "from profile", "limits.cpu": "2"},
             "expanded_devices": {"root": {"type": "disk", "path": "/", "pool": "fast"}},
-            "state": {"status": "Running", "status_code": 103, "disk": null, "pid": 42, "processes": 7, "network": {
+            "state": {"status": "Running", "status_code": 103, "disk": {"root": {"usage": 2048}}, "memory": {"usage": 1024}, "pid": 42, "processes": 7, "network": {
                 "lo": {"type": "loopback", "addresses": [{"family": "inet", "address": "127.0.0.1", "scope": "local"}]},
                 "eth0": {"type": "broadcast", "addresses": [
                     {"family": "inet", "address": "10.0.0.2", "scope": "global"},
@@ -172,6 +185,7 @@ mod tests {
         assert_eq!(values("ns"), ["web", "RUNNING"]);
         assert_eq!(values("46"), ["172.17.0.1 (docker0)\n10.0.0.2 (eth0)", "fd42::2 (eth0)"]);
         assert_eq!(values("abcP"), ["x86_64", "fast", "2016/03/20 02:11 UTC", "default\nweb"]);
+        assert_eq!(values("Dm"), ["2.00kB", "1.00kB"]);
         assert_eq!(values("dlLNptS"), ["", "", "", "7", "42", "PERSISTENT", "1"]);
     }
 
