@@ -192,6 +192,7 @@ fn everything_about_volumes_can_be_read_by_programs() {
         "container,c1,,1\ncustom,data,,1\ncustom (snapshot),data/snap0,,0\n"
     );
     assert!(fake.ok(&["storage", "volume", "list", "-f", "csv"]).starts_with("p,container,c1,,1\n"));
+    assert_eq!(fake.ok(&["storage", "volume", "list", "name=data", "-f", "csv"]), "p,custom,data,,1\n");
     let args = ["storage", "volume", "list", "p", "name=data", "-c", "nU,user.for", "-f", "csv"];
     assert_eq!(fake.ok(&args), "data,2.00kB,db\n");
     let listed: Value =

@@ -297,7 +297,8 @@ Columns:
 Examples:
   lxc storage volume list                    (all pools)
   lxc storage volume list default
-  lxc storage volume list default type=custom -c nU
+  lxc storage volume list type=custom        (all of your own)
+  lxc storage volume list default -c nU
   lxc storage volume list default --format json")]
 pub(crate) struct VolumeListArgs {
     /// The pool; without it, all pools

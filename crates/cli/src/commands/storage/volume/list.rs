@@ -42,7 +42,13 @@ enum Column {
 }
 
 pub(super) async fn run(session: &Session, args: &VolumeListArgs) -> anyhow::Result<()> {
-    let target = session.target(args.pool.as_deref().unwrap_or_default())?;
+    // No pool has `=` in its name: what has it is a filter already.
+    let (pool, first) = match args.pool.as_deref() {
+        Some(filter) if filter.contains('=') => ("", Some(filter)),
+        pool => (pool.unwrap_or_default(), None),
+    };
+    let filters: Vec<&str> = first.into_iter().chain(args.filters.iter().map(String::as_str)).collect();
+    let target = session.target(pool)?;
     let client = session.client(&target.remote)?;
     let all = target.name.is_empty();
     let chosen = args.columns.as_deref().unwrap_or(if all { DEFAULT_ALL } else { DEFAULT });
@@ -53,7 +59,7 @@ pub(super) async fn run(session: &Session, args: &VolumeListArgs) -> anyhow::Res
     };
     let listed = try_join_all(pools.iter().map(|pool| volumes(&client, pool))).await?;
     let mut listed: Vec<Listed> = listed.into_iter().flatten().collect();
-    listed.retain(|volume| args.filters.iter().all(|filter| fits(filter, volume)));
+    listed.retain(|volume| filters.iter().all(|filter| fits(filter, volume)));
     let key = |listed: &Listed| (listed.pool.clone(), listed.volume.kind.clone(), listed.volume.name.clone());
     listed.sort_by_key(key);
     if columns.contains(&Column::Usage) {
