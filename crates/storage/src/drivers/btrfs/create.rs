@@ -48,8 +48,9 @@ impl State {
         self.forget_half_made().await?;
         let own = self.is_here(&source);
         self.make_mount_point(own, undo).await?;
-        let record = |source: String, size: String| {
-            BTreeMap::from([("source".to_owned(), source), ("size".to_owned(), size)])
+        let record = |source: String, size: Option<String>| {
+            let size = size.map(|size| ("size".to_owned(), size));
+            BTreeMap::from_iter([("source".to_owned(), source)].into_iter().chain(size))
         };
         let recorded = match source {
             Source::Loop(file) if self.source.is_none() => {
@@ -58,11 +59,11 @@ impl State {
             }
             Source::Device(device) => {
                 let uuid = self.create_on_device(&device, undo).await?;
-                record(uuid, String::new())
+                record(uuid, Some(String::new()))
             }
             Source::Subvolume(path) => {
                 self.create_in_subvolume(&path, undo).await?;
-                record(path.display().to_string(), String::new())
+                record(path.display().to_string(), Some(String::new()))
             }
             Source::Loop(file) => {
                 return Err(
@@ -124,15 +125,22 @@ impl State {
         Ok(())
     }
 
-    /// Returns the size, as it is recorded.
-    async fn create_loop(self: &Arc<Self>, file: &LoopFile, undo: &mut Undo) -> Result<String, Error> {
+    /// Returns the size, as it is recorded; `None`: as it was given.
+    async fn create_loop(
+        self: &Arc<Self>,
+        file: &LoopFile,
+        undo: &mut Undo,
+    ) -> Result<Option<String>, Error> {
         if file.exists() {
             let why = "there is such a file already: remove it if it is left over, or choose another name for the pool";
             return Err(self.unusable(file.source(), why));
         }
         let (text, size) = match self.size {
-            Some(size) => (size.to_string(), size),
-            None => loopfile::default_size(&self.paths)?,
+            Some(size) => (None, size),
+            None => {
+                let (text, size) = loopfile::default_size(&self.paths)?;
+                (Some(text), size)
+            }
         };
         let unfinished = self.unfinished();
         undo.file = Some(unfinished.clone());

@@ -11,7 +11,6 @@
 
 use super::State;
 use super::beneath;
-use super::draft::snapshots;
 use super::subvolumes::Copying;
 use super::trash::{Temporary, rename_new};
 use super::volume::{make_private, mode};
@@ -95,8 +94,8 @@ impl State {
         if let ([only], Some(_)) = (parts.as_slice(), snapshot) {
             return self.receive_snapshot(only, &target, &from).await;
         }
-        let arrival = snapshots(draft).with_file_name(format!("{}.arrival", draft.name));
-        let arrival = Temporary::adopt(self, arrival);
+        // Each has its own: the one of the stream before may still be being removed.
+        let arrival = Temporary::beside(self, &draft.path);
         make_private(&arrival.path)?;
         for (number, part) in parts.iter().enumerate() {
             let directory = arrival.path.join(number.to_string());

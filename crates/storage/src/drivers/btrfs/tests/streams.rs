@@ -64,9 +64,10 @@ async fn subvolumes_inside_come_along() {
         write(&one, &c("c1"), &format!("{inner}/file"), inner);
     }
     snapshot(&one, &c("c1"), "snap1").await;
-    copy(&one, &other, &c("c1"), &["snap0", "snap1"], &c("c2")).await;
+    snapshot(&one, &c("c1"), "snap2").await;
+    copy(&one, &other, &c("c1"), &["snap0", "snap1", "snap2"], &c("c2")).await;
     assert_eq!(read(&other, &c("c2").snapshot(&s("snap0")).unwrap(), "rootfs/file"), "0");
-    for volume in [c("c2"), c("c2").snapshot(&s("snap1")).unwrap()] {
+    for volume in [c("c2"), c("c2").snapshot(&s("snap1")).unwrap(), c("c2").snapshot(&s("snap2")).unwrap()] {
         for inner in ["rootfs/a", "rootfs/a/b"] {
             assert!(is_subvolume(&other.volume_path(&volume).join(inner)));
             assert_eq!(read(&other, &volume, &format!("{inner}/file")), inner);
@@ -77,7 +78,7 @@ async fn subvolumes_inside_come_along() {
     assert!(!is_read_only(&other.volume_path(&c("c2")).join("rootfs/a/b")));
     other.settle().await.unwrap();
     // With the one that all snapshots are in.
-    assert_eq!(subvolumes(&other).len(), 8);
+    assert_eq!(subvolumes(&other).len(), 11);
     other.delete_volume(&c("c2")).await.unwrap();
     other.settle().await.unwrap();
     assert_eq!(subvolumes(&other), [""; 0]);
