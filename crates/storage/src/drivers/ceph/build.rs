@@ -80,7 +80,7 @@ impl State {
             if let Some(size) = size {
                 self.resize_device(&draft, None, size).await?;
             }
-            self.unmap(&draft).await?;
+            self.unmap_for_good(&draft).await?;
             self.rbd.rename(&draft, to).await?;
             if whole {
                 self.forget_base(base).await;
@@ -213,6 +213,7 @@ impl State {
         });
         let filled = filled.await;
         self.unmount_draft(draft, &path).await?;
+        self.unmap_for_good(draft).await?;
         filled
     }
 

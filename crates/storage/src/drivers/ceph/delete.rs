@@ -53,7 +53,8 @@ impl State {
         Ok(true)
     }
 
-    /// Takes a device's name and has it removed in the background. False: there is none.
+    /// Takes a device's name and has it removed in the background, when nobody uses it any more. False:
+    /// there is none.
     pub(super) async fn retire(self: &Arc<Self>, device: &str) -> Result<bool, Error> {
         self.unmap(device).await?;
         let zombie = names::zombie(device);

@@ -119,24 +119,38 @@ impl State {
         Ok(())
     }
 
-    /// Takes what was mapped by this name back from the kernel. Nothing happens if there is none.
-    pub(super) async fn unmap(&self, device: &str) -> Result<(), Error> {
+    /// Takes what was mapped by this name back from the kernel. False: something still uses it, and keeps
+    /// it until it ends or the next start.
+    pub(super) async fn unmap(&self, device: &str) -> Result<bool, Error> {
+        let mut free = true;
         for mapping in self.mapped(device).await? {
-            self.unmap_path(&mapping.path).await?;
+            free &= self.unmap_path(&mapping.path, TRIES).await?;
         }
-        Ok(())
+        Ok(free)
     }
 
-    pub(super) async fn unmap_path(&self, path: &Path) -> Result<(), Error> {
-        for _ in 1..TRIES {
+    /// [`unmap`](Self::unmap) of one device.
+    pub(super) async fn unmap_path(&self, path: &Path, tries: u32) -> Result<bool, Error> {
+        for left in (0..tries).rev() {
             let result = self.rbd.unmap(path).await;
             if !is(&result, Errno::BUSY) {
                 // Somebody else did it.
-                return if path.exists() { Ok(result?) } else { Ok(()) };
+                return if path.exists() { Ok(result.map(|()| true)?) } else { Ok(true) };
             }
-            tokio::time::sleep(PAUSE).await;
+            if left > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
-        Ok(self.rbd.unmap(path).await?)
+        Ok(false)
+    }
+
+    /// [`unmap`](Self::unmap), for those who must be sure that nobody writes to a device any more.
+    pub(super) async fn unmap_for_good(&self, device: &str) -> Result<(), Error> {
+        if self.unmap(device).await? {
+            return Ok(());
+        }
+        let why = "something still uses its files; stop that and try again".to_owned();
+        Err(self.cannot(format!("change {device}"), why))
     }
 
     /// Mounts a device.
@@ -155,21 +169,16 @@ impl State {
         Ok(())
     }
 
-    /// Unmounts a device and takes it back from the kernel.
+    /// Unmounts a device and takes it back from the kernel, as soon as nobody uses it.
     pub(super) async fn unmount_device(&self, device: &str, target: &Path) -> Result<(), Error> {
-        let lazily = block::unmount(target).await? == block::Unmounted::Lazily;
-        match self.unmap(device).await {
-            // Nobody sees it any more; who still has it open keeps it until they end.
-            Err(error) if lazily => {
-                tracing::warn!(
-                    device,
-                    error = &error as &dyn std::error::Error,
-                    "a volume is still in use; the next start takes it from the kernel"
-                );
-                Ok(())
-            }
-            result => result,
+        block::unmount(target).await?;
+        if !self.unmap(device).await? {
+            tracing::warn!(
+                device,
+                "something still uses an unmounted volume; the next start frees its device"
+            );
         }
+        Ok(())
     }
 
     pub(super) async fn unmap_or_warn(&self, device: &str) {

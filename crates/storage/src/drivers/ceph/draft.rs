@@ -81,8 +81,8 @@ impl State {
             // It came as a stream and looks the same as what it was sent of.
             let path = self.map(&draft.name).await?;
             block::make_unique(&path).await?;
-            self.unmap(&draft.name).await?;
         }
+        self.unmap_for_good(&draft.name).await?;
         let image = matches!(volume, Volume::Image(_));
         if image {
             self.rbd.snap_create(&draft.name, names::READONLY).await?;

@@ -176,11 +176,7 @@ impl State {
     /// Unmounts a volume for good: nobody may write to it any more, not even who still has it open.
     pub(super) async fn release(self: &Arc<Self>, volume: &Volume) -> Result<(), Error> {
         self.unmount_volume(volume).await?;
-        if self.mapped(&names::device(volume)).await?.is_empty() {
-            return Ok(());
-        }
-        let why = "something still uses its files; stop that and try again";
-        Err(self.cannot(format!("unmount the {volume}"), why.to_owned()))
+        self.unmap_for_good(&names::device(volume)).await
     }
 
     pub(super) async fn show(

@@ -152,9 +152,11 @@ impl State {
             remove_directory(&target)?;
         }
         for mapping in self.mappings().await? {
-            // Another server on this host may use the same OSD pool.
-            if !self.settings.force_reuse || block::is_free(&mapping.path).await? {
-                self.unmap_path(&mapping.path).await?;
+            if self.settings.force_reuse {
+                // Another server on this host may use the same OSD pool.
+                self.unmap_path(&mapping.path, 1).await?;
+            } else {
+                self.unmap_for_good(&mapping.name).await?;
             }
         }
         Ok(())

@@ -93,12 +93,11 @@ impl State {
         blocking(move || paths.iter().try_for_each(|path| make_directory(path, PRIVATE).map(drop))).await
     }
 
-    /// What this host mapped and nobody has mounted, in whichever mount namespace.
+    /// Takes back from the kernel what nobody has mounted, in whichever mount namespace.
     async fn unmap_unused(&self) -> Result<(), Error> {
         for mapping in self.mappings().await? {
-            if block::is_free(&mapping.path).await? {
-                self.unmap_path(&mapping.path).await?;
-            }
+            // The kernel keeps what is mounted.
+            self.unmap_path(&mapping.path, 1).await?;
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ impl State {
         loop {
             // It may have had another name when it was mapped.
             for mapping in self.mappings().await?.into_iter().filter(|mapping| mapping.id == info.id) {
-                self.unmap_path(&mapping.path).await?;
+                self.unmap_path(&mapping.path, 1).await?;
             }
             let result = self.rbd.remove(device).await;
             if is(&result, Errno::NOENT) {
