@@ -9,6 +9,7 @@ use super::{State, is, names};
 use crate::config::VolumeConfig;
 use crate::error::Error;
 use crate::volume::{Staged, Volume, VolumeSource};
+use model::units::Bytes;
 use rustix::io::Errno;
 use std::sync::Arc;
 
@@ -18,24 +19,37 @@ const NOTE: &str = "lightervisor.restore";
 /// How far a restoration in place is.
 #[derive(Debug, PartialEq, Eq)]
 enum Progress {
-    Pending { token: u64, snapshot: String },
-    Done { token: u64 },
+    /// `size`: what the volume is to have afterwards, in bytes, unless that is what it has then.
+    Pending {
+        token: u64,
+        snapshot: String,
+        size: Option<u64>,
+    },
+    Done {
+        token: u64,
+    },
 }
 
 impl Progress {
     fn parse(text: &str) -> Option<Self> {
         let (token, rest) = text.split_once(' ')?;
         let token = token.parse().ok()?;
-        match rest.split_once(' ') {
-            Some(("pending", snapshot)) => Some(Self::Pending { token, snapshot: snapshot.to_owned() }),
-            None if rest == "done" => Some(Self::Done { token }),
+        let words: Vec<&str> = rest.split(' ').collect();
+        let pending = |snapshot: &str, size| Self::Pending { token, snapshot: snapshot.to_owned(), size };
+        match words[..] {
+            ["done"] => Some(Self::Done { token }),
+            ["pending", snapshot] => Some(pending(snapshot, None)),
+            ["pending", snapshot, size] => Some(pending(snapshot, Some(size.parse().ok()?))),
             _ => None,
         }
     }
 
     fn text(&self) -> String {
         match self {
-            Self::Pending { token, snapshot } => format!("{token} pending {snapshot}"),
+            Self::Pending { token, snapshot, size: None } => format!("{token} pending {snapshot}"),
+            Self::Pending { token, snapshot, size: Some(size) } => {
+                format!("{token} pending {snapshot} {size}")
+            }
             Self::Done { token } => format!("{token} done"),
         }
     }
@@ -69,8 +83,10 @@ impl State {
         {
             let snapshot = names::snapshot_of(from);
             let taken = self.rbd.snapshots(&device).await?.unwrap_or_default();
-            if taken.iter().any(|found| found.name == snapshot) {
-                let progress = Progress::Pending { token: new_token(), snapshot };
+            if let Some(found) = taken.iter().find(|found| found.name == snapshot) {
+                let wanted = config.size.map(|size| super::size::whole(size.0));
+                let size = wanted.filter(|wanted| *wanted != found.size);
+                let progress = Progress::Pending { token: new_token(), snapshot, size };
                 self.rbd.set_note(&device, NOTE, &progress.text()).await?;
                 return Ok(Staged(progress.token()));
             }
@@ -116,9 +132,15 @@ impl State {
         let note = self.rbd.note(&device, NOTE).await?;
         match note.as_deref().and_then(Progress::parse) {
             Some(Progress::Done { token }) if token == wanted => Ok(()),
-            Some(Progress::Pending { token, snapshot }) if token == wanted => {
+            Some(Progress::Pending { token, snapshot, size }) if token == wanted => {
                 let was = self.hide(volume).await?;
                 self.rbd.snap_rollback(&device, &snapshot).await?;
+                if let Some(size) = size
+                    && let Err(error) = self.resize_device(&device, None, Bytes(size)).await
+                {
+                    // It is restored; what was in it then may need more room than it is to have now.
+                    tracing::warn!(%volume, error = &error as &dyn std::error::Error, "a restored volume keeps the size of its snapshot");
+                }
                 self.rbd.set_note(&device, NOTE, &Progress::Done { token }.text()).await?;
                 self.show(volume, was).await
             }
@@ -182,12 +204,13 @@ mod tests {
     #[test]
     fn notes_are_read_as_they_were_written() {
         for progress in [
-            Progress::Pending { token: 17, snapshot: "snapshot_a%20b".into() },
+            Progress::Pending { token: 17, snapshot: "snapshot_a%20b".into(), size: None },
+            Progress::Pending { token: 17, snapshot: "snapshot_a".into(), size: Some(1 << 30) },
             Progress::Done { token: u64::MAX },
         ] {
             assert_eq!(Progress::parse(&progress.text()), Some(progress));
         }
-        for text in ["", "done", "1", "1 pending", "x done", "1 done x"] {
+        for text in ["", "done", "1", "1 pending", "x done", "1 done x", "1 pending a b"] {
             assert_eq!(Progress::parse(text), None, "{text}");
         }
     }
