@@ -268,7 +268,8 @@ impl Rbd {
     /// # Errors
     /// `EEXIST`; see [`RunError`].
     pub async fn snap_create(&self, image: &str, snapshot: &str) -> Result<(), RunError> {
-        Self::work(self.on_snapshot(&["snap", "create"], image, snapshot)).await
+        // Older versions know no `--no-progress` here.
+        Self::change(self.on_snapshot(&["snap", "create"], image, snapshot)).await
     }
 
     /// Removes a snapshot.
