@@ -64,6 +64,7 @@ pub const EXTENSIONS: &[&str] = &[
     "metadata_configuration",
     "certificate_update",
     "certificate_token",
+    "server_supported_storage_drivers",
     "instance_pool_move",
     "explicit_trust_token",
 ];

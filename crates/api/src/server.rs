@@ -60,10 +60,24 @@ pub struct Environment {
     pub server_pid: u32,
     pub server_version: String,
     pub storage: String,
+    /// Drivers that this host can run, the best ones first.
+    #[serde(deserialize_with = "null_default")]
+    pub storage_supported_drivers: Vec<StorageDriver>,
     pub storage_version: String,
     /// What this host lacks and what that means, one sentence each (ours; others ignore it).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// A storage driver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[allow(missing_docs)]
+pub struct StorageDriver {
+    pub name: String,
+    pub version: String,
+    /// Its pools are in a cluster of other hosts.
+    pub remote: bool,
 }
 
 /// `PUT` and `PATCH /1.0`.

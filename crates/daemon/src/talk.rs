@@ -79,6 +79,11 @@ impl Daemon {
         Self { socket }
     }
 
+    /// The daemon's directory, which its socket is in.
+    pub(crate) fn var(&self) -> PathBuf {
+        self.socket.parent().map(std::path::Path::to_owned).unwrap_or_default()
+    }
+
     /// Asks, and returns the answer's `metadata`.
     ///
     /// # Errors

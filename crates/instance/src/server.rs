@@ -8,12 +8,13 @@ use crate::platform::Platform;
 use crate::pools::Pools;
 use crate::settings::Settings;
 use api::Config;
-use api::server::{Environment, ServerPut};
+use api::server::{Environment, ServerPut, StorageDriver};
 use model::config::server::{find, validate};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use storage::DriverKind;
 use store::Store;
 use tokio::sync::OwnedMutexGuard;
 use transport::proxy::Proxies;
@@ -130,9 +131,28 @@ impl Server {
             server_name: text(kernel.nodename()),
             server_pid: std::process::id(),
             storage,
+            storage_supported_drivers: self.storage_drivers(),
             storage_version,
             warnings: self.platform.warnings().into_iter().chain(self.apparmor.warning()).collect(),
             ..Environment::default()
+        }
+    }
+
+    /// True: the environment will not change by itself.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.pools.supported().is_some()
+    }
+
+    fn storage_drivers(&self) -> Vec<StorageDriver> {
+        let shown = |kind: DriverKind, version: &str| StorageDriver {
+            name: kind.name().to_owned(),
+            version: version.to_owned(),
+            remote: kind == DriverKind::Ceph,
+        };
+        match self.pools.supported() {
+            Some(known) => known.iter().map(|driver| shown(driver.kind, &driver.version)).collect(),
+            None => storage::available().into_iter().map(|kind| shown(kind, "")).collect(),
         }
     }
 

@@ -66,6 +66,7 @@ impl ServerPage {
         }
         let (addresses, changes) = self.network.addresses();
         environment.addresses = addresses;
+        let changes = changes || !self.server.is_settled();
         let until = changes.then(|| Instant::now() + LASTS);
         let server = api::server::Server {
             auth: "trusted".to_owned(),

@@ -10,8 +10,8 @@ use image::{ImageFiles, Limits};
 use model::devices::Disk;
 use model::names::{Fingerprint, InstanceName, PoolName};
 use std::path::PathBuf;
-use std::sync::Arc;
-use storage::{DriverKind, EnsureError, Kind, Mounted, Volume, VolumeConfig, VolumeSource};
+use std::sync::{Arc, OnceLock};
+use storage::{Available, DriverKind, EnsureError, Kind, Mounted, Volume, VolumeConfig, VolumeSource};
 use store::Store;
 use store::pools::Pool as Record;
 
@@ -33,12 +33,18 @@ pub struct Pools {
     store: Store,
     registry: Registry,
     table: Table<Held>,
+    /// Drivers of this host.
+    known: Arc<OnceLock<Vec<Available>>>,
 }
 
 impl Pools {
     /// Opens every pool. One that cannot be used does not stop the others.
     pub(crate) async fn open(var: Var, store: Store, registry: Registry) -> Result<Self, Error> {
-        let pools = Self { var, store, registry, table: Table::default() };
+        let (table, known) = (Table::default(), Arc::new(OnceLock::new()));
+        let learned = known.clone();
+        // Programs are asked for their versions: nobody has to wait for that.
+        tokio::spawn(async move { learned.set(storage::with_versions().await) });
+        let pools = Self { var, store, registry, table, known };
         for record in pools.store.read(store::pools::list).await? {
             let kind = DriverKind::parse(&record.driver).map_err(storage::Error::from)?;
             let pool = storage::Pool::open(pools.var.root(), record.name.clone(), kind, &record.config)?;
@@ -187,10 +193,18 @@ impl Pools {
                 kinds.push(held.pool.kind());
             }
         }
+        let known = self.known.get();
+        let version = |kind: &DriverKind| {
+            let mut all = known.into_iter().flatten();
+            all.find(|driver| driver.kind == *kind).map(|driver| driver.version.clone()).unwrap_or_default()
+        };
         let names = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" | ");
-        // Drivers that use programs have theirs.
-        let versions = kinds.iter().map(|_| "1").collect::<Vec<_>>().join(" | ");
-        (names, versions)
+        (names, kinds.iter().map(version).collect::<Vec<_>>().join(" | "))
+    }
+
+    /// Drivers that this host can run; `None`: their versions are still being asked for.
+    pub(crate) fn supported(&self) -> Option<&[Available]> {
+        self.known.get().map(Vec::as_slice)
     }
 
     /// The pool of a container: that of its root device.

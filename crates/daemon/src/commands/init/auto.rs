@@ -7,6 +7,7 @@ use api::Config;
 use api::profiles::Profile;
 use http::Method;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// What a pool is made with when nobody says.
 pub(super) const DRIVER: &str = "dir";
@@ -92,6 +93,14 @@ pub(super) struct Observed {
     pub(super) networks: Vec<String>,
     /// Names of all interfaces and networks.
     pub(super) interfaces: Vec<String>,
+    /// Storage drivers of the daemon's host, the best ones first.
+    pub(super) drivers: Vec<String>,
+    /// The daemon's directory, which is on this host too.
+    pub(super) var: PathBuf,
+    /// It is on a btrfs.
+    pub(super) on_btrfs: bool,
+    /// How large a loop file should be, in GB.
+    pub(super) loop_size: u64,
     /// Names and types of the devices of the profile `default`.
     pub(super) default_devices: Vec<(String, String)>,
 }
@@ -117,7 +126,15 @@ impl Observed {
         let kind = |device: &std::collections::BTreeMap<String, String>| {
             device.get("type").cloned().unwrap_or_default()
         };
+        let server = list("/1.0").await?;
+        let supported = objects(server["environment"]["storage_supported_drivers"].clone());
+        let driver = |object: &Value| object["Name"].as_str().map(str::to_owned);
+        let var = daemon.var();
         Ok(Self {
+            drivers: supported.iter().filter_map(driver).collect(),
+            on_btrfs: rustix::fs::statfs(&var).is_ok_and(|found| found.f_type == BTRFS),
+            loop_size: loop_size(&var),
+            var,
             pools: pools.iter().filter_map(name).collect(),
             networks: networks.iter().filter(|network| network["managed"] == true).filter_map(name).collect(),
             interfaces: networks.iter().filter_map(name).collect(),
@@ -138,6 +155,15 @@ impl Observed {
         let taken = |name: &String| self.interfaces.contains(name);
         (0_u32..).map(|number| format!("{BRIDGE}{number}")).find(|name| !taken(name)).unwrap_or_default()
     }
+}
+
+/// The type of a btrfs (`statfs(2)`).
+const BTRFS: rustix::fs::FsWord = 0x9123_683e;
+
+/// A fifth of the disk in whole GB, but no less than 15 and no more than 100.
+fn loop_size(var: &Path) -> u64 {
+    let total = rustix::fs::statvfs(var).map_or(0, |found| found.f_blocks.saturating_mul(found.f_frsize));
+    ((total / 5) >> 30).clamp(15, 100)
 }
 
 /// What to make: a pool and a bridge where there are none, and what the default profile lacks to use them.
@@ -240,6 +266,7 @@ mod tests {
             networks: vec!["br7".to_owned()],
             interfaces: vec!["br7".to_owned()],
             default_devices: vec![("eth0".to_owned(), "nic".to_owned())],
+            ..Observed::default()
         };
         let preseed = plan(&Storage::default(), Config::new(), &observed).unwrap();
         assert!(preseed.storage_pools.is_empty() && preseed.networks.is_empty());

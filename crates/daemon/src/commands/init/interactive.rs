@@ -1,8 +1,8 @@
 //! `lxd init` without flags: asking.
 
-use super::auto::{DRIVER, Observed, POOL, PORT, bridge, listener};
-use super::preseed::{Pool, Preseed, PreseedError};
-use api::Config;
+use super::auto::{Observed, PORT, bridge, listener};
+use super::preseed::{Preseed, PreseedError};
+use super::storage;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, Write};
 
@@ -21,14 +21,14 @@ pub(super) enum AskError {
 }
 
 /// Somebody who answers.
-struct Dialogue<'a, R, W> {
-    answers: &'a mut R,
-    questions: &'a mut W,
+pub(super) struct Dialogue<'a, R, W> {
+    pub(super) answers: &'a mut R,
+    pub(super) questions: &'a mut W,
 }
 
 impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
     /// Asks until the answer is taken; an empty answer means `default`.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &mut self,
         question: &str,
         default: &str,
@@ -49,7 +49,7 @@ impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
         }
     }
 
-    fn yes(&mut self, question: &str, default: &str) -> Result<bool, AskError> {
+    pub(super) fn yes(&mut self, question: &str, default: &str) -> Result<bool, AskError> {
         self.ask(&format!("{question} (yes/no)"), default, |answer| match answer.to_lowercase().as_str() {
             "yes" | "y" => Some(true),
             "no" | "n" => Some(false),
@@ -73,7 +73,7 @@ impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
         Ok(answer.trim_end_matches(['\n', '\r']).to_owned())
     }
 
-    fn text(&mut self, question: &str, default: &str) -> Result<String, AskError> {
+    pub(super) fn text(&mut self, question: &str, default: &str) -> Result<String, AskError> {
         self.ask(question, default, |answer| Some(answer.to_owned()))
     }
 }
@@ -110,7 +110,7 @@ pub(super) fn plan(
 ) -> Result<Preseed, AskError> {
     let mut dialogue = Dialogue { answers, questions };
     let mut preseed = Preseed::default();
-    let pool = ask_pool(&mut dialogue, observed, &mut preseed)?;
+    let pool = storage::ask(&mut dialogue, observed, &mut preseed)?;
     let bridge = ask_bridge(&mut dialogue, observed, &mut preseed)?;
     if pool.is_some() || bridge.is_some() {
         preseed.profiles.push(Preseed::default_profile(pool.as_deref(), bridge.as_deref()));
@@ -123,29 +123,6 @@ pub(super) fn plan(
         writeln!(dialogue.questions, "{}", preseed.show()?)?;
     }
     Ok(preseed)
-}
-
-fn ask_pool<R: BufRead, W: Write>(
-    dialogue: &mut Dialogue<'_, R, W>,
-    observed: &Observed,
-    preseed: &mut Preseed,
-) -> Result<Option<String>, AskError> {
-    if !dialogue.yes("Do you want to configure a new storage pool?", "yes")? {
-        return Ok(None);
-    }
-    let free = |name: &str| {
-        (!name.contains('/') && !observed.pools.iter().any(|pool| pool == name)).then(|| name.to_owned())
-    };
-    let default = if observed.pools.iter().any(|pool| pool == POOL) { "pool1" } else { POOL };
-    let name = dialogue.ask("Name of the new storage pool", default, free)?;
-    let driver = dialogue.ask("Name of the storage backend to use (dir)", DRIVER, |answer| {
-        (answer == DRIVER).then(|| answer.to_owned())
-    })?;
-    let source = dialogue.text("Directory to keep it in, empty for one below LXD_DIR", "")?;
-    let config =
-        if source.is_empty() { Config::new() } else { Config::from([("source".to_owned(), source)]) };
-    preseed.storage_pools.push(Pool { name: name.clone(), driver, config, ..Pool::default() });
-    Ok(Some(name))
 }
 
 fn ask_network<R: BufRead, W: Write>(
@@ -227,7 +204,8 @@ mod tests {
     fn bad_answers_are_asked_again() {
         let observed = Observed { pools: vec!["default".to_owned()], ..Observed::default() };
         let (preseed, printed) =
-            answered("maybe\nYES\ndefault\ndata\nzfs\ndir\n/srv/data\nn\nn\nn\nn\nyes\n", &observed).unwrap();
+            answered("maybe\nYES\ndefault\ndata\nfloppy\ndir\n/srv/data\nn\nn\nn\nn\nyes\n", &observed)
+                .unwrap();
         assert_eq!(printed.matches("Invalid input, try again.").count(), 3);
         assert_eq!(preseed.storage_pools[0].config["source"], "/srv/data");
         assert!(preseed.networks.is_empty());

@@ -4,6 +4,7 @@ mod apply;
 mod auto;
 mod interactive;
 mod preseed;
+mod storage;
 
 use crate::args::Init;
 use crate::talk::Daemon;
