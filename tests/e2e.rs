@@ -50,6 +50,7 @@ mod proxies;
 mod publish;
 mod pylxd;
 mod raw_lxc;
+mod recover;
 mod remotes;
 mod rules;
 mod seccomp;

@@ -41,6 +41,10 @@ pub(crate) struct Daemon {
 pub(crate) enum Command {
     /// Set up storage, network and the default profile
     Init(Init),
+    /// Take containers and volumes over that are on storage pools and not in the database
+    Recover,
+    /// Take one container over from the storage pool that it is on
+    Import(Import),
     /// Wait until the daemon is ready for requests
     Waitready(Waitready),
     /// Stop all containers and the daemon
@@ -85,6 +89,16 @@ pub(crate) struct Init {
     /// The password with which new clients make themselves trusted, for --auto
     #[arg(long, value_name = "PASSWORD")]
     pub(crate) trust_password: Option<String>,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The container
+    pub(crate) container: String,
+    /// Also when other snapshots are there than are listed
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Options of `waitready`.

@@ -223,6 +223,8 @@ pub enum Error {
         "A size cannot be enforced on the storage pool {pool} ({driver}): its file system keeps no quota for each container. Leave size out, or use another pool; limits.read and limits.write work"
     )]
     NoQuota { pool: String, driver: &'static str },
+    #[error("The container {name} cannot be taken over: {why}")]
+    NotRecovered { name: String, why: String },
     #[error("Failed to change the control groups")]
     Cgroup(#[source] container::cgroup::Error),
     #[error(transparent)]
@@ -304,6 +306,7 @@ impl Error {
             | Self::Limit { .. }
             | Self::NoProcessors { .. }
             | Self::NoQuota { .. }
+            | Self::NotRecovered { .. }
             | Self::DiskLimits { .. }
             | Self::MissingParent { .. }
             | Self::Forward(_)

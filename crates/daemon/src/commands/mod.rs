@@ -2,7 +2,9 @@
 
 mod activateifneeded;
 mod daemon;
+mod import;
 mod init;
+mod recover;
 mod shutdown;
 mod waitready;
 
@@ -27,6 +29,8 @@ pub(crate) fn run(lxd: Lxd) -> anyhow::Result<()> {
     match lxd.command {
         None => daemon::run(&lxd.daemon, paths),
         Some(Command::Init(init)) => briefly(init::run(&init, &socket())),
+        Some(Command::Recover) => briefly(recover::run(&socket())),
+        Some(Command::Import(import)) => briefly(import::run(&socket(), &import)),
         Some(Command::Waitready(options)) => briefly(waitready::run(&socket(), options.timeout)),
         Some(Command::Shutdown(options)) => briefly(shutdown::run(&socket(), options.timeout)),
         Some(Command::Forkrsync(Forkrsync { role, tree, program, arguments })) => {

@@ -330,6 +330,7 @@ async fn make(context: &Arc<Context>, plan: Plan, progress: &Progress) -> Result
     drop(reservation);
     context.networks.announce(&entry.view()).await;
     context.tell("container-created", name.as_str());
+    entry.tell(Request::Describe).await;
     Ok(entry)
 }
 

@@ -10,6 +10,7 @@
 //! | [`view`], [`state`] | what clients see |
 //! | [`repair`] | what a daemon finds when it starts |
 
+mod backup;
 mod boot;
 mod confine;
 mod console;
@@ -35,6 +36,7 @@ mod modules;
 mod owner;
 mod program;
 mod publish;
+mod recover;
 mod registry;
 mod relocate_pool;
 mod rename;
@@ -56,6 +58,7 @@ pub(crate) use live::Live;
 pub use migrate::{Departure, StreamSender};
 pub(crate) use owner::Request;
 pub use publish::Publication;
+pub use recover::{Found, Request as RecoverRequest};
 pub(crate) use registry::{Entry, Registry};
 
 use crate::exec::ExecPlan;

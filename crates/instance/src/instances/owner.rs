@@ -89,6 +89,8 @@ pub(crate) enum Request {
     Ended(Exit),
     /// A device of the host has come or gone.
     CatchUp,
+    /// It has just been made: write down beside its files what it is.
+    Describe,
     /// The keeper may have been replaced: see what is true.
     Reconcile(Option<Kept>),
     /// The daemon starts: see what is true, and what happened while there was none.
@@ -105,6 +107,8 @@ pub(super) struct Owner {
     pub(super) afterwards: Afterwards,
     /// When it was started again by itself.
     pub(super) revivals: Revivals,
+    /// What lies beside its files does not tell what it is now.
+    pub(super) unsaved: bool,
     /// It has been removed: there is nothing to own any more.
     pub(super) gone: bool,
     entry: Arc<Entry>,
@@ -132,6 +136,7 @@ impl Owner {
             layers,
             afterwards: Afterwards::Usual,
             revivals: Revivals::default(),
+            unsaved: false,
             gone: false,
             entry: entry.clone(),
             requests,
@@ -182,6 +187,10 @@ impl Owner {
             if self.gone {
                 return;
             }
+            if self.unsaved {
+                // Whoever asked has the answer already.
+                Box::pin(self.describe()).await;
+            }
         }
     }
 
@@ -196,6 +205,7 @@ impl Owner {
             Request::Unfreeze { reply } => answer(reply, self.serve_unfreeze().await),
             Request::Update { put, reply } => answer(reply, self.update(*put).await),
             Request::Patch { patch, reply } => answer(reply, self.patch(*patch).await),
+            Request::Describe => self.unsaved = true,
             Request::Follow { reply } => answer(reply, self.follow_profiles().await),
             Request::Rename { name, reply } => answer(reply, self.serve_rename(name).await),
             Request::ChangePool { pool, reply } => answer(reply, self.change_pool(pool).await),

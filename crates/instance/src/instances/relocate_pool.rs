@@ -86,6 +86,7 @@ impl Owner {
         steps.keep();
         crate::steps::crash_at("repool:done");
         self.record = record;
+        self.unsaved = true;
         self.refresh_view();
         // It is where it should be; that the old files take space is no reason to take it back.
         Pools::take_back(&old, &volume).await;

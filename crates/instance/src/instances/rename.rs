@@ -41,6 +41,7 @@ impl Owner {
         context.apparmor.remove(old.as_str()).await;
         let before = self.entry().view();
         self.record.name = new.clone();
+        self.unsaved = true;
         context.registry.remove(old.as_str());
         context.registry.insert(new.as_str(), self.entry().clone());
         drop(reservation);

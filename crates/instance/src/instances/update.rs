@@ -127,6 +127,7 @@ impl Owner {
         let store = self.context.store.clone();
         store.write(update_row(&record)).await?;
         self.record = record;
+        self.unsaved = true;
         self.refresh_view();
         Ok(())
     }
@@ -140,6 +141,7 @@ impl Owner {
         let store = self.context.store.clone();
         store.write_lazy(update_row(&record)).await?;
         self.record = record;
+        self.unsaved = true;
         self.refresh_view();
         Ok(())
     }

@@ -15,6 +15,7 @@ use storage::{Available, DriverKind, EnsureError, Kind, Mounted, Volume, VolumeC
 use store::Store;
 use store::pools::Pool as Record;
 
+mod adopt;
 mod update;
 mod watch;
 

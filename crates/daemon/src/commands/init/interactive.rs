@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Write};
 
 /// Why the questions came to no end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub(in crate::commands) enum AskError {
     /// The answers ended.
     #[error("the answers ended before the questions")]
     Ended,
@@ -21,14 +21,14 @@ pub(super) enum AskError {
 }
 
 /// Somebody who answers.
-pub(super) struct Dialogue<'a, R, W> {
-    pub(super) answers: &'a mut R,
-    pub(super) questions: &'a mut W,
+pub(in crate::commands) struct Dialogue<'a, R, W> {
+    pub(in crate::commands) answers: &'a mut R,
+    pub(in crate::commands) questions: &'a mut W,
 }
 
 impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
     /// Asks until the answer is taken; an empty answer means `default`.
-    pub(super) fn ask<T>(
+    pub(in crate::commands) fn ask<T>(
         &mut self,
         question: &str,
         default: &str,
@@ -49,7 +49,7 @@ impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
         }
     }
 
-    pub(super) fn yes(&mut self, question: &str, default: &str) -> Result<bool, AskError> {
+    pub(in crate::commands) fn yes(&mut self, question: &str, default: &str) -> Result<bool, AskError> {
         self.ask(&format!("{question} (yes/no)"), default, |answer| match answer.to_lowercase().as_str() {
             "yes" | "y" => Some(true),
             "no" | "n" => Some(false),
@@ -73,7 +73,7 @@ impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
         Ok(answer.trim_end_matches(['\n', '\r']).to_owned())
     }
 
-    pub(super) fn text(&mut self, question: &str, default: &str) -> Result<String, AskError> {
+    pub(in crate::commands) fn text(&mut self, question: &str, default: &str) -> Result<String, AskError> {
         self.ask(question, default, |answer| Some(answer.to_owned()))
     }
 }

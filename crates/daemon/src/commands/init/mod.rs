@@ -10,6 +10,7 @@ use crate::args::Init;
 use crate::talk::Daemon;
 use anyhow::{Context as _, bail};
 use auto::Observed;
+pub(in crate::commands) use interactive::{AskError, Dialogue};
 use preseed::Preseed;
 
 pub(super) async fn run(options: &Init, daemon: &Daemon) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// YAML that does not say what to make.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PreseedError {
+pub(in crate::commands) enum PreseedError {
     /// It is not YAML, or not of this shape.
     #[error("the preseed is not understood")]
     Yaml(#[source] serde_saphyr::Error),

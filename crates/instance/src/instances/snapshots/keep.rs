@@ -7,10 +7,11 @@ use store::snapshots::Snapshot as Record;
 
 impl Owner {
     /// Changes the list that everybody sees.
-    pub(in crate::instances) fn change_snapshots(&self, change: impl FnOnce(&mut Vec<Arc<Record>>)) {
+    pub(in crate::instances) fn change_snapshots(&mut self, change: impl FnOnce(&mut Vec<Arc<Record>>)) {
         let mut list = Vec::clone(&self.entry().snapshots());
         change(&mut list);
         self.entry().set_snapshots(list);
+        self.unsaved = true;
     }
 
     /// With the container's name, as events and journal have it.
@@ -29,7 +30,7 @@ impl Owner {
     }
 
     /// Reads the list again.
-    pub(in crate::instances) async fn reload_snapshots(&self) {
+    pub(in crate::instances) async fn reload_snapshots(&mut self) {
         let id = self.record.id;
         let read = self.context.store.read(store::snapshots::list).await.map_err(Error::from);
         match read {

@@ -10,7 +10,7 @@ mod keep;
 mod rename;
 mod restore;
 mod schedule;
-mod view;
+pub(super) mod view;
 
 pub(crate) use create::Wanted;
 pub(super) use view::all;

@@ -131,6 +131,7 @@ impl Owner {
         crate::steps::crash_at("restore:done");
         journal::give_up(context.store.clone(), journal).await;
         self.record = new;
+        self.unsaved = true;
         self.layers = self.context.profiles.layers(&self.record.profiles);
         self.refresh_view();
         let after = self.entry().view();
