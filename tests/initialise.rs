@@ -62,8 +62,9 @@ fn questions_have_defaults() {
     let line = format!("{} init", testkit::program("lxd").display());
     let mut asked = d.inside("script");
     d.configure(&mut asked).args(["-qec", &line, "/dev/null"]).env("SHELL", "/bin/sh");
-    // Enough empty lines for every question.
-    let _ = run_with_input(&mut asked, "\n".repeat(40).as_bytes()).expect_success();
+    // The driver is not left to what this host would propose. Then enough empty lines for every question.
+    let answers = format!("\n\ndir\n{}", "\n".repeat(40));
+    let _ = run_with_input(&mut asked, answers.as_bytes()).expect_success();
     assert_eq!(
         d.api().get("/1.0/storage-pools").metadata(),
         serde_json::json!(["/1.0/storage-pools/default"])

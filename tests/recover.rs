@@ -1,6 +1,6 @@
 //! The database is lost; the pools have everything.
 
-use testkit::{TestDaemon, daemon, eventually, run};
+use testkit::{TestDaemon, daemon, eventually, run, run_with_input};
 
 /// The daemon forgets everything but what is on its pools.
 fn lose_the_database(d: &mut TestDaemon) {
@@ -50,23 +50,19 @@ fn everything_on_a_pool_is_taken_over() {
     std::fs::remove_file(d.lxd_dir().join("storage-pools/default/containers/c3/backup.yaml")).unwrap();
     lose_the_database(&mut d);
     let recover = |answers: &str| {
-        let file = d.scratch().join("answers");
-        std::fs::write(&file, answers).unwrap();
-        let mut command = d.lxd_command();
-        command.arg("recover").stdin(std::fs::File::open(file).unwrap());
-        run(&mut command)
+        run_with_input(d.lxd_command().arg("recover"), answers.as_bytes())
     };
     let source = d.lxd_dir().join("storage-pools/default");
     let pool = format!("yes\ndefault\ndir\n{}\n\nno\n", source.display());
     let shown = recover(&format!("{pool}no\n"));
-    assert!(shown.stdout.contains("Container \"c1\" on pool \"default\" (includes 1 snapshots)"), "{}", shown.stdout);
-    assert!(shown.stdout.contains("\"c3\"") && shown.stdout.contains("no description"), "{}", shown.stdout);
+    assert!(shown.text().contains("Container \"c1\" on pool \"default\" (includes 1 snapshots)"), "{}", shown.text());
+    assert!(shown.text().contains("\"c3\"") && shown.text().contains("no description"), "{}", shown.text());
     assert_eq!(d.lxc_ok(&["list", "--format", "csv"]), "");
     assert!(recover(&format!("{pool}yes\n")).status.success());
     assert_eq!(d.lxc_ok(&["list", "-c", "nS", "--format", "csv"]), "c1,1\nc2,1\n");
     is_whole(&d);
     let again = recover("no\n");
-    assert!(again.stdout.contains("\"c3\"") && !again.stdout.contains("\"c1\""), "{}", again.stdout);
+    assert!(again.text().contains("\"c3\"") && !again.text().contains("\"c1\""), "{}", again.text());
 }
 
 #[test]
@@ -75,15 +71,15 @@ fn one_container_is_imported_with_its_pool() {
     make(&d);
     lose_the_database(&mut d);
     let import = |arguments: &[&str]| run(d.lxd_command().arg("import").args(arguments));
-    assert!(import(&["c9"]).stderr.contains("not found"));
+    assert!(import(&["c9"]).errors().contains("not found"));
     let snapshot = d.lxd_dir().join("storage-pools/default/snapshots/c1");
     std::fs::rename(snapshot.join("one"), snapshot.join("other")).unwrap();
     std::fs::create_dir(snapshot.join("more")).unwrap();
     let differ = import(&["c1"]);
-    assert!(differ.stderr.contains("--force"), "{}", differ.stderr);
+    assert!(differ.errors().contains("--force"), "{}", differ.errors());
     std::fs::remove_dir(snapshot.join("more")).unwrap();
     std::fs::rename(snapshot.join("other"), snapshot.join("one")).unwrap();
     assert!(import(&["c1"]).status.success());
-    assert!(import(&["c1"]).stderr.contains("already"));
+    assert!(import(&["c1"]).errors().contains("already"));
     is_whole(&d);
 }
