@@ -49,13 +49,15 @@ fn everything_on_a_pool_is_taken_over() {
     });
     std::fs::remove_file(d.lxd_dir().join("storage-pools/default/containers/c3/backup.yaml")).unwrap();
     lose_the_database(&mut d);
-    let recover = |answers: &str| {
-        run_with_input(d.lxd_command().arg("recover"), answers.as_bytes())
-    };
+    let recover = |answers: &str| run_with_input(d.lxd_command().arg("recover"), answers.as_bytes());
     let source = d.lxd_dir().join("storage-pools/default");
     let pool = format!("yes\ndefault\ndir\n{}\n\nno\n", source.display());
     let shown = recover(&format!("{pool}no\n"));
-    assert!(shown.text().contains("Container \"c1\" on pool \"default\" (includes 1 snapshots)"), "{}", shown.text());
+    assert!(
+        shown.text().contains("Container \"c1\" on pool \"default\" (includes 1 snapshots)"),
+        "{}",
+        shown.text()
+    );
     assert!(shown.text().contains("\"c3\"") && shown.text().contains("no description"), "{}", shown.text());
     assert_eq!(d.lxc_ok(&["list", "--format", "csv"]), "");
     assert!(recover(&format!("{pool}yes\n")).status.success());
