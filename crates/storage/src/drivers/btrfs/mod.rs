@@ -135,8 +135,12 @@ impl Driver for Btrfs {
     }
 
     fn volumes(&self, kind: Kind) -> Work<'_, Vec<Volume>> {
-        let state = self.state.clone();
-        Box::pin(crate::pool::blocking(move || state.volumes(kind)))
+        Box::pin(async move {
+            // What is not mounted would look empty, and might be removed as that.
+            self.state.make_visible().await?;
+            let state = self.state.clone();
+            crate::pool::blocking(move || state.volumes(kind)).await
+        })
     }
 
     fn has<'a>(&'a self, volume: &'a Volume) -> Work<'a, bool> {

@@ -35,6 +35,25 @@ impl State {
         Ok(!mounted && !self.is_here(&source))
     }
 
+    /// Mounts the pool if it can be. Nothing happens when what it is on is gone: then there are no volumes.
+    pub(super) async fn make_visible(self: &Arc<Self>) -> Result<(), Error> {
+        let state = self.clone();
+        let source = blocking(move || state.source()).await?;
+        if block::is_mounted(&self.paths.mount)? || self.is_here(&source) || self.is_gone(&source).await? {
+            return Ok(());
+        }
+        self.mount().await.map(drop)
+    }
+
+    /// True if what the pool is on is not there.
+    async fn is_gone(&self, source: &Source) -> Result<bool, Error> {
+        match source {
+            Source::Loop(file) => Ok(!file.exists()),
+            Source::Uuid(uuid) => Ok(self.device(uuid).await?.is_none()),
+            Source::Device(path) | Source::Subvolume(path) => Ok(!path.exists()),
+        }
+    }
+
     /// True if the pool's own directory is its source, so that nothing is mounted there.
     pub(super) fn is_here(&self, source: &Source) -> bool {
         matches!(source, Source::Subvolume(path) if *path == self.paths.mount)

@@ -53,6 +53,17 @@ async fn a_loop_file_that_is_gone_is_named() {
     assert!(error.contains("disks/p.img") && error.contains("gone"), "{error}");
     std::fs::rename(&away, &file).unwrap();
     assert!(pool.mount().await.unwrap());
+    // What cannot be seen is not taken for nothing.
+    pool.make(&custom("v1"), VolumeSource::Empty, &none()).await.unwrap();
+    pool.unmount().await.unwrap();
+    assert!(matches!(pool.delete().await, Err(crate::Error::PoolInUse { .. })));
+    assert!(file.exists() && pool.has(&custom("v1")).await.unwrap());
+    pool.unmount().await.unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, vec![0; 300_000_000]).unwrap();
+    assert!(pool.delete().await.is_err() && file.exists());
+    std::fs::write(&file, whole).unwrap();
+    assert!(pool.mount().await.unwrap());
     pool.unmount().await.unwrap();
     std::fs::remove_file(&file).unwrap();
     pool.delete().await.unwrap();
