@@ -105,6 +105,29 @@ fn what_breaks_is_continued_where_it_was() {
 }
 
 #[test]
+fn a_server_that_falls_silent_is_asked_again() {
+    let d = daemon!(TestDaemon::builder().without_image().env("LIGHTERVISOR_SILENCE", "2"));
+    let mut tree = or_skip!(StreamsTree::new(&d.scratch().join("www")));
+    let (web, fingerprint) = serve(&d, &mut tree);
+    web.behave_times(ROOTFS, Manner::StallAfter(300_000), 1);
+    let ended = fetch(&d, web.url());
+    assert_eq!(ended["metadata"]["fingerprint"], fingerprint, "{ended}");
+    let last = web.requests(ROOTFS).last().unwrap().header("range").map(str::to_owned);
+    assert_eq!(last.as_deref(), Some("bytes=300000-"));
+    // One that never says anything again is given up, and so is one that does not even begin.
+    d.lxc_ok(&["image", "delete", &fingerprint]);
+    for silent in [ROOTFS, "lxd.tar.xz"] {
+        web.behave(silent, Manner::StallAfter(0));
+        let ended = fetch(&d, web.url());
+        let said = ended["err"].as_str().unwrap();
+        assert!(said.contains(silent) && said.contains("sent nothing for 2 seconds"), "{ended}");
+        nothing_is_left(&d);
+        web.behave_well();
+    }
+    assert_eq!(fetch(&d, web.url())["metadata"]["fingerprint"], fingerprint);
+}
+
+#[test]
 fn another_mirror_has_what_one_has_not() {
     let d = daemon!(TestDaemon::builder().without_image());
     let mut tree = or_skip!(StreamsTree::new(&d.scratch().join("www")));
@@ -333,4 +356,69 @@ fn a_proxy_stands_between() {
     d.lxc_ok(&["config", "set", "core.proxy_http", web.url()]);
     assert_eq!(fetch(&d, server)["metadata"]["fingerprint"], fingerprint);
     assert_eq!(web.requests(ROOTFS)[0].header("host"), Some("images.example.org"));
+}
+
+/// A proxy for TLS on the loopback interface that writes down where it was asked to connect to.
+const CONNECT: &str = r#"
+import socket, sys, threading
+def pipe(a, b):
+    try:
+        while data := a.recv(65536): b.sendall(data)
+    except OSError: pass
+    for end in (a, b):
+        try: end.shutdown(2)
+        except OSError: pass
+def serve(client):
+    head = b''
+    while b'\r\n\r\n' not in head: head += client.recv(1)
+    print(head.decode().split('\r\n')[0], flush=True)
+    # Names mean nothing here; everything is on this machine.
+    server = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+    client.sendall(b'HTTP/1.1 200 Connected\r\n\r\n')
+    threading.Thread(target=pipe, args=(client, server), daemon=True).start()
+    pipe(server, client)
+listener = socket.create_server(('127.0.0.1', 3128))
+print('listens', flush=True)
+while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"#;
+
+#[test]
+fn a_proxy_stands_before_tls() {
+    if testkit::find_program("python3").is_none() {
+        testkit::skip!("the program python3 is not installed");
+    }
+    let authority = testkit::Authority::new();
+    let d = daemon!(TestDaemon::builder().without_image().env("SSL_CERT_FILE", authority.path()));
+    let mut tree = or_skip!(StreamsTree::new(&d.scratch().join("www")));
+    let fingerprint = tree.add(&Product::XENIAL, "20160421");
+    let web = d.web_tls(tree.path(), 0, &authority, &["images.example.org"]);
+    let port = web.url().rsplit(':').next().unwrap();
+    let said = d.scratch().join("proxy");
+    let mut proxy = d.inside("python3");
+    proxy.args(["-c", CONNECT, port]).stdin(std::process::Stdio::null());
+    let mut proxy = proxy.stdout(std::fs::File::create(&said).unwrap()).spawn().unwrap();
+    let told = || std::fs::read_to_string(&said).unwrap_or_default();
+    eventually("the proxy listens", || told().contains("listens").then_some(()));
+
+    let connects = || {
+        assert_eq!(fetch(&d, web.url())["metadata"]["fingerprint"], fingerprint);
+        d.lxc_ok(&["image", "delete", &fingerprint]);
+        let all = told().matches("CONNECT").count();
+        assert_eq!(told().matches(&format!("CONNECT images.example.org:{port} ")).count(), all, "{}", told());
+        all
+    };
+    assert_eq!(connects(), 0);
+    d.lxc_ok(&["config", "set", "core.proxy_https", "http://127.0.0.1:3128"]);
+    let through = connects();
+    assert!(through > 0);
+    d.lxc_ok(&["config", "set", "core.proxy_ignore_hosts", "elsewhere.net,example.org"]);
+    assert_eq!(connects(), through);
+    d.lxc_ok(&["config", "set", "core.proxy_ignore_hosts", "elsewhere.net"]);
+    assert!(connects() > through);
+    // A proxy that is not there is named.
+    d.lxc_ok(&["config", "set", "core.proxy_https", "http://127.0.0.1:9"]);
+    let ended = fetch(&d, web.url());
+    assert!(ended["err"].as_str().unwrap().contains("127.0.0.1:9"), "{ended}");
+    proxy.kill().unwrap();
+    let _ = proxy.wait();
 }

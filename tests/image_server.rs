@@ -218,7 +218,7 @@ fn web(lab: &Lab, directory: &Path) -> Result<Web, Unavailable> {
 #[test]
 fn a_directory_on_any_web_server_is_an_image_server() {
     let Some(curl) = find_program("curl") else { testkit::skip!("curl is not installed") };
-    let lab = or_skip!(lab());
+    let mut lab = or_skip!(lab());
     let (squash, tarball) = split_images(&lab);
     let unified = fingerprint(&lab, "busybox");
     publish(&lab, "busybox");
@@ -269,6 +269,25 @@ fn a_directory_on_any_web_server_is_an_image_server() {
     match debians() {
         Ok(program) => use_it("theirs", &|| debians_command(&lab, &program)),
         Err(Unavailable(why)) => testkit::report_skip("image_server::directory::debians", &why),
+    }
+
+    // Another daemon makes containers of what is in the directory.
+    lab.host_mut(0).set_env("SSL_CERT_FILE", Some(&authority));
+    lab.host_mut(0).terminate();
+    lab.host_mut(0).start_again();
+    for (alias, print) in expected {
+        let _ = run(lab.lxc_command().env("SSL_CERT_FILE", &authority).args([
+            "launch",
+            &format!("web:{alias}"),
+            alias,
+        ]))
+        .expect_success();
+        assert_eq!(lab[0].exec(alias, &["hostname"]).trim(), alias);
+        let image = lab[0].api().get(&format!("/1.0/images/{print}")).metadata();
+        assert_eq!(
+            (&image["cached"], &image["update_source"]["protocol"]),
+            (&true.into(), &"simplestreams".into())
+        );
     }
 
     // Names follow their images, older versions stay until they are removed on purpose.

@@ -225,3 +225,37 @@ fn from_an_image_server_as_written_about_it() {
     assert!(lxc("image info relayed").contains(&precise));
     lxc("launch relayed c8");
 }
+
+#[test]
+fn a_source_that_goes_down_in_between_is_asked_for_the_rest() {
+    if testkit::find_program("tc").is_none() {
+        testkit::skip!("the program tc is not installed");
+    }
+    let mut lab = or_skip!(Lab::of(vec![TestDaemon::builder().without_image(), TestDaemon::builder()]));
+    lab.make_friends();
+    lab[1].lxc_ok(&["init", "busybox", "c1"]);
+    let rootfs = lab[1].lxd_dir().join("storage-pools/default/containers/c1/rootfs");
+    let mut fill = std::process::Command::new("sh");
+    fill.args(["-c", "head -c 24M /dev/urandom > $1/large", "sh"]).arg(rootfs);
+    let _ = testkit::run(&mut fill).expect_success();
+    lab[1].lxc_ok(&["publish", "c1", "--alias", "large", "--compression", "none", "--public"]);
+    let expected = fingerprint(&lab, "host1:large");
+    // Some seconds for all of it.
+    let slow = "qdisc add dev wire0 root tbf rate 60mbit burst 256kb latency 400ms";
+    let _ = testkit::run(lab[1].inside("tc").args(slow.split(' '))).expect_success();
+    let mut copy = lab.lxc_command();
+    copy.args(["image", "copy", "host1:large", "local:", "--alias", "large"]);
+    let copy = testkit::spawn(copy.stdin(std::process::Stdio::null()));
+    let parts = lab[0].lxd_dir().join("images");
+    testkit::eventually("some of the image is there", || {
+        let uploads = std::fs::read_dir(&parts).unwrap().filter_map(Result::ok);
+        let files = uploads.filter_map(|upload| std::fs::read_dir(upload.path()).ok()).flatten();
+        let sizes = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len()));
+        (sizes.sum::<u64>() > 4 << 20).then_some(())
+    });
+    lab.host_mut(1).kill9();
+    lab.host_mut(1).start_again();
+    let _ = copy.wait(std::time::Duration::from_secs(120)).expect_success();
+    assert_eq!(fingerprint(&lab, "large"), expected);
+    assert!(lab[0].log().contains("a download is continued"));
+}

@@ -271,6 +271,28 @@ fn publishing_is_cancelled_and_a_killed_daemon_leaves_nothing() {
 }
 
 #[test]
+fn a_client_that_is_told_to_end_starts_the_container_again() {
+    let d = daemon!();
+    d.lxc_ok(&["init", "busybox", "c1"]);
+    enlarge(&d, "c1");
+    d.lxc_ok(&["start", "c1"]);
+    let before = stored(&d);
+    for signal in [testkit::Signal::INT, testkit::Signal::TERM, testkit::Signal::HUP] {
+        let mut publish = d.lxc_command();
+        publish.args(["publish", "--force", "c1", "--compression", "xz -9"]);
+        let publish = testkit::spawn(publish.stdin(std::process::Stdio::null()));
+        eventually_within(Duration::from_secs(60), "the image is being made", || {
+            stored(&d).iter().any(|name| name.starts_with(".upload")).then_some(())
+        });
+        publish.signal(signal);
+        let ended = publish.wait(Duration::from_secs(120));
+        assert!(!ended.status.success(), "{signal:?}: {ended:?}");
+        assert_eq!(d.status("c1"), "Running", "{signal:?}");
+        eventually("nothing is left", || (stored(&d) == before).then_some(()));
+    }
+}
+
+#[test]
 fn a_full_disk_is_named_and_nothing_is_left() {
     let d = daemon!();
     d.lxc_ok(&["init", "busybox", "c1"]);

@@ -1,4 +1,4 @@
-//! Signals that are passed on to the command in the container.
+//! Signals: those that are passed on to the command in the container, and those that ask us to end.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -16,6 +16,32 @@ fn forwarded() -> [SignalKind; 7] {
         SignalKind::user_defined2(),
         SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()),
     ]
+}
+
+/// Signals that ask this program to end. While this exists, and afterwards, they do not end it.
+#[derive(Debug)]
+pub(crate) struct Ending([Signal; 3]);
+
+impl Ending {
+    pub(crate) fn catch() -> std::io::Result<Self> {
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    /// Returns when one came.
+    pub(crate) async fn asked(&mut self) {
+        std::future::poll_fn(|context| {
+            // All are asked, so that each of them wakes us.
+            let came = self.0.iter_mut().map(|signal| signal.poll_recv(context).is_ready());
+            if came.fold(false, |any, came| any | came) {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
 }
 
 /// What arrived.

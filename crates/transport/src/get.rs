@@ -14,6 +14,15 @@ const REDIRECTS: usize = 10;
 /// How long a server may stay silent in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// A minute; for tests, in debug builds, as many seconds as `LIGHTERVISOR_SILENCE` says.
+fn usual_silence() -> Duration {
+    let told = || std::env::var("LIGHTERVISOR_SILENCE").ok()?.parse().ok();
+    match cfg!(debug_assertions).then(told).flatten() {
+        Some(seconds) => Duration::from_secs(seconds),
+        None => SILENCE,
+    }
+}
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum GetError {
@@ -96,7 +105,7 @@ impl<'a> Get<'a> {
     /// A `GET` of a URL.
     #[must_use]
     pub fn new(dialer: &'a Dialer, url: Uri) -> Self {
-        Self { dialer, method: Method::GET, url, headers: HeaderMap::new(), silence: SILENCE }
+        Self { dialer, method: Method::GET, url, headers: HeaderMap::new(), silence: usual_silence() }
     }
 
     /// Sends it and waits for the head of the answer.

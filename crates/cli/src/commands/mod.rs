@@ -41,6 +41,7 @@ mod version;
 use crate::args::Command;
 use crate::output::progress::Progress;
 use crate::session::Session;
+use crate::signals;
 use api::operations::Operation;
 use client::Pending;
 use std::process::ExitCode;
@@ -92,8 +93,8 @@ async fn finish(session: &Session, pending: Option<Pending>, what: &str) -> Resu
     }
 }
 
-/// Waits for an operation and shows its progress to whoever sits at a terminal. Ctrl-C cancels what
-/// can be cancelled; a second one gives up waiting.
+/// Waits for an operation and shows its progress to whoever sits at a terminal. Ctrl-C, `kill` and a
+/// terminal that is closed cancel what can be cancelled; a second one gives up waiting.
 async fn wait(session: &Session, pending: &Pending, what: &str) -> Result<Operation, client::Error> {
     let mut progress = Progress::new(session.global.quiet);
     let visible = progress.enabled();
@@ -108,20 +109,16 @@ async fn wait(session: &Session, pending: &Pending, what: &str) -> Result<Operat
         return waiting.await;
     }
     tokio::pin!(waiting);
-    let interrupted = async {
-        // Where signals cannot be caught, Ctrl-C keeps its usual meaning.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+    // Where signals cannot be caught, they keep their usual meaning.
+    let Ok(mut ending) = signals::Ending::catch() else { return waiting.await };
     tokio::select! {
         result = &mut waiting => return result,
-        () = interrupted => {}
+        () = ending.asked() => {}
     }
     pending.cancel().await?;
     tokio::select! {
         result = &mut waiting => result,
-        _ = tokio::signal::ctrl_c() => {
+        () = ending.asked() => {
             Err(client::Error::Operation { message: "Interrupted; the server may still be at it".to_owned(), cancelled: true })
         }
     }

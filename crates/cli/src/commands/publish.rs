@@ -8,6 +8,7 @@ use crate::args::PublishArgs;
 use crate::output::{self, progress::Progress};
 use crate::pairs;
 use crate::session::{Session, Target};
+use crate::signals;
 use anyhow::{Context as _, bail, ensure};
 use api::images::{AliasEntry, ImageAlias, ImagesPost};
 use api::instances::{Source, StatePut};
@@ -37,6 +38,8 @@ pub(crate) async fn run(session: &Session, args: &PublishArgs) -> anyhow::Result
     }
     let here = session.same_server(&source.remote, &target);
     let aliases = if here { Vec::new() } else { std::mem::take(&mut post.aliases) };
+    // From here on a signal ends the wait for the image and not the program, which has a container to start.
+    let _caught = args.force.then(signals::Ending::catch);
     let resting = rest(session, &from, &source.name, args.force).await?;
     let published = publish(session, &from, &post).await;
     // Whatever came of it, the container goes on.
