@@ -10,6 +10,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/rust-path.sh
+# Full-text and spatial search of the database are not used either.
+export LIBSQLITE3_FLAGS="-USQLITE_ENABLE_FTS3 -USQLITE_ENABLE_FTS3_PARENTHESIS -USQLITE_ENABLE_FTS5 \
+    -USQLITE_ENABLE_RTREE -USQLITE_ENABLE_DBSTAT_VTAB"
 CARGO_PROFILE_RELEASE_LTO=fat cargo build --release --locked -p daemon -p keeper
 case $("${CC:-cc}" -print-file-name=libc.a 2>/dev/null) in
     /*) cargo rustc --release --locked -p cli --bin lxc -- \
