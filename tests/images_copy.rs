@@ -23,7 +23,12 @@ fn through_the_client() {
     assert_eq!(fingerprint(&lab, "host1:bb"), print);
     assert_eq!(lab.lxc_ok(&["image", "get-property", "host1:busybox", "label"]), "a & b\n");
     assert!(lab.lxc_ok(&["image", "show", "host1:bb"]).contains("public: true"));
-    assert!(lab.lxc_fails(&copy).contains("same fingerprint already exists"));
+    // What is there already gets the names.
+    for mode in ["relay", "push"] {
+        let said = lab.lxc_ok(&["image", "copy", "busybox", "host1:", "--mode", mode, "--alias", mode]);
+        assert_eq!(said, "The image was there already\n");
+        assert_eq!(fingerprint(&lab, &format!("host1:{mode}")), print);
+    }
     assert!(lab.lxc_fails(&["image", "copy", "busybox", "host1:name"]).contains("--alias"));
     assert!(lab.lxc_fails(&["image", "copy", "busybox", "local:"]).contains("must be different"));
     assert!(lab.lxc_fails(&["image", "copy", "host1:nothing", "local:"]).contains("not found"));
@@ -88,7 +93,12 @@ fn by_the_source() {
     assert_eq!(lab.lxc_ok(&["image", "get-property", "host1:busybox", "label"]), "a & b\n");
     assert!(lab.lxc_ok(&["image", "show", "host1:bb"]).contains("public: true"));
     lab.lxc_ok(&["launch", "host1:bb", "host1:c1"]);
-    assert!(lab.lxc_fails(&copy).contains("same fingerprint already exists"));
+    // What is there already gets the names.
+    for mode in ["relay", "push"] {
+        let said = lab.lxc_ok(&["image", "copy", "busybox", "host1:", "--mode", mode, "--alias", mode]);
+        assert_eq!(said, "The image was there already\n");
+        assert_eq!(fingerprint(&lab, &format!("host1:{mode}")), print);
+    }
     let said = lab.lxc_fails(&[&copy[..], &["--auto-update"]].concat());
     assert!(said.contains("--mode pull"), "{said}");
 

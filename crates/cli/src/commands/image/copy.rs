@@ -28,6 +28,11 @@ pub(crate) async fn run(session: &Session, args: &ImageCopyArgs) -> anyhow::Resu
     );
     let client = session.client(&target.remote)?;
     let image = super::found(session, &args.image).await?;
+    // A target that fetches images itself finds that out; to others nothing has to be sent.
+    if args.mode != ImageMode::Pull && client.image(&image.fingerprint).await.is_ok() {
+        give_names(&client, args, &image, &image.fingerprint).await?;
+        return Ok(output::line("The image was there already")?);
+    }
     let ended = match args.mode {
         ImageMode::Pull => match image_source::source(session, &source, &target).await? {
             From::There(origin, wanted) => {
