@@ -47,6 +47,18 @@ impl<'d> Client<'d> {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("not JSON ({e}): {text}"))
     }
 
+    /// A listener to events, by the plainest of programs.
+    fn listens(&self, at: &str) -> testkit::Running {
+        let request = format!("{}.request", self.path);
+        let head = "GET /1.0/events HTTP/1.1\r\nHost: lxd\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        std::fs::write(&request, head).unwrap();
+        let mut command = self.d.inside("openssl");
+        command.args(["s_client", "-quiet", "-connect", at, "-cert", &format!("{}.crt", self.path)]);
+        command.args(["-key", &format!("{}.key", self.path)]);
+        testkit::spawn(command.stdin(std::fs::File::open(&request).unwrap()))
+    }
+
     fn auth(&self, at: &str) -> String {
         self.json(&[&format!("https://{at}/1.0")])["metadata"]["auth"].as_str().unwrap_or("-").to_owned()
     }
@@ -457,6 +469,14 @@ fn with_an_authority_only_its_clients_are_trusted() {
     assert_eq!(two.auth("127.0.0.1:8443"), "untrusted", "it is not in the list");
     d.lxc_ok(&["config", "set", "core.trust_ca_certificates", "true"]);
     assert_eq!(two.auth("127.0.0.1:8443"), "trusted");
+    // What is open ends with the trust.
+    let listens = two.listens("127.0.0.1:8443");
+    testkit::eventually("it listens to events", || d.log().contains("/1.0/events").then_some(()));
+    d.lxc_ok(&["config", "unset", "core.trust_ca_certificates"]);
+    let heard = listens.wait(std::time::Duration::from_secs(60));
+    assert!(heard.text().contains("101 Switching"), "{heard:?}");
+    assert_eq!(two.auth("127.0.0.1:8443"), "untrusted");
+    d.lxc_ok(&["config", "set", "core.trust_ca_certificates", "true"]);
     authority.revoke(&one);
     assert_eq!(one.auth("127.0.0.1:8443"), "untrusted", "it was revoked");
     assert_eq!(two.auth("127.0.0.1:8443"), "trusted");

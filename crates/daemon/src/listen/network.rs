@@ -27,6 +27,9 @@ use transport::accept::Acceptor;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often it is asked whether a connected client is still trusted: certificates expire, and the files
+/// of an authority change, without a word.
+const RECHECK: Duration = Duration::from_secs(60);
 /// How often an address is tried again that could not be had when the daemon started.
 const RETRY: Duration = Duration::from_secs(10);
 
@@ -256,8 +259,9 @@ impl Network {
             Ok(Err(error)) => return tracing::debug!(%address, %error, "a handshake failed"),
             Err(_) => return tracing::debug!(%address, "a handshake took too long"),
         };
-        let standing = self.0.pki.standing(&client.chain);
-        let certificate = client.chain.into_iter().next().map(|c| (c.fingerprint(), c));
+        let chain = client.chain;
+        let standing = self.0.pki.standing(&chain);
+        let certificate = chain.first().map(|c| (c.fingerprint(), c.clone()));
         let peer = Arc::new(Peer { address, certificate, standing });
         let stop = self.0.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Friends do not count.
@@ -265,7 +269,7 @@ impl Network {
         tracing::debug!(%address, trusted = place.is_none(), "connection");
         let (stream, leash) = leash(client.stream);
         let was_trusted = Arc::new(AtomicBool::new(false));
-        tokio::spawn(self.clone().hold(leash, Arc::clone(&peer), Arc::clone(&was_trusted)));
+        tokio::spawn(self.clone().hold(leash, Arc::clone(&peer), chain, Arc::clone(&was_trusted)));
         let network = self.clone();
         let caller = move || {
             let trusted = network.trusts(&peer);
@@ -284,26 +288,38 @@ impl Network {
     }
 
     /// Cuts a connection when its client was trusted and is no more.
-    async fn hold(self, leash: Leash, peer: Arc<Peer>, was_trusted: Arc<AtomicBool>) {
+    async fn hold(
+        self,
+        leash: Leash,
+        peer: Arc<Peer>,
+        chain: Vec<transport::Certificate>,
+        was_trusted: Arc<AtomicBool>,
+    ) {
         loop {
             let removal = self.0.removals.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if was_trusted.load(Ordering::Acquire) && !self.trusts(&peer) {
+            if was_trusted.load(Ordering::Acquire) && !self.trusts_as(&peer, self.0.pki.standing(&chain)) {
                 tracing::info!(address = %peer.address, "a client is trusted no more: its connection is closed");
                 return leash.cut.cancel();
             }
             tokio::select! {
                 () = leash.gone.cancelled() => return,
                 () = removal.cancelled() => {}
+                () = tokio::time::sleep(RECHECK) => {}
             }
         }
     }
 
     fn trusts(&self, peer: &Peer) -> bool {
+        self.trusts_as(peer, peer.standing)
+    }
+
+    /// Whether the client would be trusted if the authority saw it so.
+    fn trusts_as(&self, peer: &Peer, standing: Standing) -> bool {
         let Some((fingerprint, certificate)) = &peer.certificate else { return false };
         let known = || {
             self.0.certificates.trusts(fingerprint, certificate) || self.certificate() == Some(certificate)
         };
-        match peer.standing {
+        match standing {
             Standing::Stranger => false,
             Standing::NoAuthority => known(),
             Standing::Vouched => {

@@ -152,6 +152,8 @@ async fn update(
         listener.take_over();
     }
     page.changed();
+    // Whom the authority vouches for may be trusted no more.
+    page.network.cut_off();
     kept?;
     done()
 }
