@@ -86,6 +86,14 @@ pub enum Error {
         /// Where the JSON goes wrong.
         source: serde_json::Error,
     },
+    /// An answer that no server gives which is well.
+    #[error("{path}: the answer is longer than {} MiB, and more is not kept in memory", limit >> 20)]
+    TooLong {
+        /// Path and query.
+        path: String,
+        /// The most that is kept, in bytes.
+        limit: usize,
+    },
     /// A value of ours that JSON cannot hold.
     #[error("{path}: the request cannot be written as JSON")]
     Encode {

@@ -8,6 +8,9 @@ use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+/// The longest answer that is kept, in bytes: far more than a list of all that a server can have.
+const LONGEST: usize = 512 * 1024 * 1024;
+
 /// Percent-encodes one segment of a path (RFC 3986 unreserved characters stay).
 #[must_use]
 pub fn encode_segment(text: &str) -> String {
@@ -61,10 +64,8 @@ impl Client {
     ) -> Result<Answer, Error> {
         let (response, lease) = self.pool.send(self.build(&method, path, headers, body)?).await?;
         let (head, body) = response.into_parts();
-        let body = match body.collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(source) => return Err(Error::Exchange { method, path: path.to_owned(), source }),
-        };
+        let broken = |source| Error::Exchange { method: method.clone(), path: path.to_owned(), source };
+        let body = whole(body, LONGEST, path, broken).await?;
         lease.give_back();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
@@ -184,6 +185,36 @@ impl Client {
     }
 }
 
+/// All of a body, if it is not longer than this.
+async fn whole<B: http_body::Body<Data = Bytes> + Unpin>(
+    mut body: B,
+    limit: usize,
+    path: &str,
+    broken: impl Fn(B::Error) -> Error,
+) -> Result<Bytes, Error> {
+    let too_long = || Error::TooLong { path: path.to_owned(), limit };
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_long());
+    }
+    let (mut first, mut all) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(&broken)?.into_data() else { continue };
+        if first.len() + all.len() + data.len() > limit {
+            return Err(too_long());
+        }
+        // Most answers are one piece.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.into() })
+}
+
 /// A header value out of any text.
 pub(crate) fn header_value(path: &str, text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text).map_err(|error| Error::Request {
@@ -243,6 +274,24 @@ mod tests {
     fn segments_keep_only_what_is_unreserved() {
         assert_eq!(encode_segment("c1/snap 0"), "c1%2Fsnap%200");
         assert_eq!(encode_segment("a-b_c.d~é?"), "a-b_c.d~%C3%A9%3F");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_end_is_not_kept() {
+        let ask = async |pieces: &[&'static str]| {
+            let frames =
+                pieces.iter().map(|piece| Ok::<_, Error>(http_body::Frame::data(Bytes::from(*piece))));
+            let frames: Vec<_> = frames.collect();
+            let body = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
+            whole(body, 6, "/1.0", |error| error).await.map_err(|error| error.to_string())
+        };
+        assert_eq!(ask(&[]).await.unwrap(), "");
+        assert_eq!(ask(&["abc"]).await.unwrap(), "abc");
+        assert_eq!(ask(&["ab", "cd", "", "ef"]).await.unwrap(), "abcdef");
+        assert!(ask(&["ab", "cd", "efg"]).await.unwrap_err().contains("/1.0: the answer is longer than"));
+        assert!(ask(&["abcdefg"]).await.is_err());
+        let body = http_body_util::Full::new(Bytes::from_static(b"abcdefg"));
+        assert!(whole(body, 6, "/1.0", |never| match never {}).await.is_err());
     }
 
     #[test]
