@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use testkit::{TestDaemon, daemon, find_program, skip};
+use testkit::{Lab, TestDaemon, daemon, find_program, or_skip, skip};
 
 /// A shell that finds our `lxc` and its server.
 fn shell(d: &TestDaemon, name: &str) -> Command {
@@ -47,6 +47,22 @@ fn zsh(d: &TestDaemon, script: &Path, line: &str) -> Vec<String> {
     let ask = d.scratch().join("offers.zsh");
     std::fs::write(&ask, include_str!("completion/offers.zsh")).unwrap();
     lines(shell(d, "zsh").arg("-f").arg(ask).arg(script).arg(line))
+}
+
+#[test]
+fn names_on_other_servers() {
+    let lab = or_skip!(Lab::of(vec![TestDaemon::builder().without_image(), TestDaemon::builder()]));
+    lab.make_friends();
+    lab.lxc_ok(&["init", "host1:busybox", "host1:far"]);
+    let offered = |words: &[&str]| lab.lxc_ok(&[&["complete", "--"], words].concat());
+    assert_eq!(offered(&["start", "host1:f"]), "host1:far\n");
+    assert_eq!(offered(&["start", "host1", ":", "f"]), "far\n");
+    assert_eq!(offered(&["start", "host1:"]), "host1:far\n");
+    assert_eq!(offered(&["profile", "show", "host1:"]), "host1:default\n");
+    assert!(offered(&["start", "ho"]).contains("host1:\n"));
+    assert_eq!(offered(&["start", "nowhere:f"]), "");
+    lab.plug(1, false);
+    assert_eq!(offered(&["start", "host1:f"]), "");
 }
 
 #[test]

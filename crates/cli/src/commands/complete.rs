@@ -8,6 +8,7 @@ use crate::session::Session;
 use api::storage::Volume;
 use client::{Client, VolumePlace};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A kind of word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,22 +60,58 @@ enum Word<'a> {
     },
 }
 
+/// How long a server may take: a shell that waits for the network is of no help.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Word<'_> {
+    /// Whether it may have the name of a server before it.
+    fn has_servers(self) -> bool {
+        matches!(self, Self::Container | Self::Profile | Self::ContainerOrServerKey | Self::Pool)
+    }
+}
+
 pub(crate) async fn run(session: &Session, words: &[String]) -> anyhow::Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some((typed, before)) = words.split_last() else { return Ok(()) };
-    let before = joined(before);
+    let (before, typed, own) = whole(before, typed);
     let before: Vec<&str> = before.iter().map(String::as_str).collect();
     let Some(word) = wanted(&before) else { return Ok(()) };
-    // Only one's own server is asked: a shell that waits for the network is of no help.
-    let mut found = match (word, session.client(&session.settings.default_remote)) {
+    // What is typed may begin with the name of a server, which the words are then looked for on.
+    let remote = typed.split_once(':').map(|(remote, _)| remote).filter(|_| word.has_servers());
+    let server = remote.unwrap_or(&session.settings.default_remote);
+    let mut found = match (word, session.client(server)) {
         (Word::Remote(_), _) | (_, Err(_)) => BTreeSet::new(),
-        (_, Ok(client)) if client.address().socket().is_none() => BTreeSet::new(),
-        (word, Ok(client)) => candidates(&client, word).await.unwrap_or_default(),
+        (word, Ok(client)) => {
+            let asked = tokio::time::timeout(PATIENCE, candidates(&client, word));
+            asked.await.ok().and_then(Result::ok).unwrap_or_default()
+        }
     };
-    found.extend(remotes(session, word));
-    let lines: String =
-        found.iter().filter(|word| word.starts_with(typed)).map(|word| format!("{word}\n")).collect();
+    match remote {
+        Some(remote) => found = found.iter().map(|name| format!("{remote}:{name}")).collect(),
+        None => found.extend(remotes(session, word)),
+    }
+    let fitting = found.iter().filter(|word| word.starts_with(&typed)).map(|word| &word[own..]);
+    let lines: String = fitting.map(|word| format!("{word}\n")).collect();
     Ok(output::print(&lines)?)
+}
+
+/// The words before the one that is typed, that one, and how much of it the shell has cut off as words of
+/// their own and wants no answer about: bash cuts `server:name`.
+fn whole(before: &[&str], typed: &str) -> (Vec<String>, String, usize) {
+    let mut words = before.to_vec();
+    words.push(typed);
+    let mut whole = joined(&words);
+    let last = whole.pop().unwrap_or_default();
+    let cut = match words[..] {
+        [.., _, ":"] => last.len(),
+        [.., ":", typed] => last.len() - typed.len(),
+        _ => 0,
+    };
+    // A value is none of our words.
+    if last.contains('=') && last != typed {
+        return (joined(before), typed.to_owned(), 0);
+    }
+    (whole, last, cut)
 }
 
 /// Servers, where their names may stand.
@@ -90,16 +127,17 @@ fn remotes(session: &Session, word: Word<'_>) -> Vec<String> {
     }
 }
 
-/// Bash cuts `key=value` into three words.
+/// Bash cuts `key=value` and `server:name` into three words.
 fn joined(words: &[&str]) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();
     let mut open = false;
     for word in words {
+        let sign = matches!(*word, "=" | ":");
         match joined.last_mut() {
-            Some(last) if *word == "=" || open => last.push_str(word),
+            Some(last) if sign || open => last.push_str(word),
             _ => joined.push((*word).to_owned()),
         }
-        open = *word == "=";
+        open = sign;
     }
     joined
 }
@@ -380,5 +418,18 @@ mod tests {
     fn what_bash_has_cut_is_whole_again() {
         let words = ["config", "set", "c1", "limits.cpu", "=", "2", "limits.memory", "="];
         assert_eq!(joined(&words), ["config", "set", "c1", "limits.cpu=2", "limits.memory="]);
+        let found = |words: &[&str]| {
+            let (typed, before) = words.split_last().unwrap();
+            let (before, typed, cut) = whole(before, typed);
+            (before.join(" "), typed, cut)
+        };
+        let is = |before: &str, typed: &str, cut| (before.to_owned(), typed.to_owned(), cut);
+        assert_eq!(found(&["start", "c"]), is("start", "c", 0));
+        assert_eq!(found(&["start", "lab:c"]), is("start", "lab:c", 0));
+        assert_eq!(found(&["start", "lab", ":"]), is("start", "lab:", 4));
+        assert_eq!(found(&["start", "lab", ":", "c"]), is("start", "lab:c", 4));
+        assert_eq!(found(&["start", "lab", ":", "c1", ""]), is("start lab:c1", "", 0));
+        assert_eq!(found(&["config", "set", "c1", "a", "=", "b"]), is("config set c1 a=", "b", 0));
+        assert_eq!(found(&["config", "set", "c1", "a", "="]), is("config set c1 a", "=", 0));
     }
 }
