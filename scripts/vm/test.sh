@@ -31,30 +31,44 @@ programs=$(cargo test --locked -p storage --lib --test conformance --no-run --me
     sed -n 's/^.*"executable":"\([^"]*\)".*$/\1/p')
 [ -n "$programs" ] || { echo "test.sh: cargo named no test programs" >&2; exit 1; }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-failed=()
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 # How much longer than on real hardware things may take.
 export LIGHTERVISOR_TEST_SLOW=${LIGHTERVISOR_TEST_SLOW:-10}
-for driver in "$@"; do
-    echo "== $driver"
-    machine=(-t "${TIME_LIMIT:-2400}" -m 2048 -e LIGHTERVISOR_TEST_SLOW -e RUST_BACKTRACE)
-    before=:
-    case $driver in
+
+# One driver in a machine of its own. One test after the other: an emulated machine has one processor,
+# and time limits are for one test.
+run() { # driver
+    local before=: line program status=0
+    local machine=(-t "${TIME_LIMIT:-3000}" -m 2048 -e LIGHTERVISOR_TEST_SLOW -e RUST_BACKTRACE)
+    case $1 in
         zfs) before='modprobe zfs' ;;
         ceph) before=scripts/vm/ceph.sh machine+=(-c 2 -m 3072) ;;
     esac
-    # One after the other: an emulated machine has one processor, and time limits are for one test.
     line="$before || exit 1; status=0"
     for program in $programs; do
-        line+="; $program --test-threads=1 --nocapture $driver || status=1"
+        line+="; $program --test-threads=1 --nocapture $1 || status=1"
     done
-    scripts/vm/run.sh "${machine[@]}" "$line; exit \$status" 2>&1 | tee -a "$log" || failed+=("$driver")
+    scripts/vm/run.sh "${machine[@]}" "$line; exit \$status" 2>&1 | sed -u "s/^/$1 | /" | tee "$logs/$1" || status=1
+    echo "$status" > "$logs/$1.status"
+}
+
+# Two machines side by side where there is room for them.
+most=1
+[ "$(nproc)" -ge 2 ] && [ "$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)" -gt 7000000 ] && most=2
+for driver in "$@"; do
+    while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$most}" ]; do wait -n || true; done
+    run "$driver" &
+done
+wait
+failed=()
+for driver in "$@"; do
+    [ "$(cat "$logs/$driver.status" 2>/dev/null)" = 0 ] || failed+=("$driver")
 done
 
 awk '
-    /^test result: / { for (i = 1; i < NF; i++) { if ($(i + 1) == "passed;") passed += $i; if ($(i + 1) == "failed;") failed += $i } }
+    / \| test result: / { for (i = 1; i < NF; i++) { if ($(i + 1) == "passed;") passed += $i; if ($(i + 1) == "failed;") failed += $i } }
     match($0, /SKIP [^ ]+: /) { skipped++; print substr($0, RSTART) }
     END { printf "\n%d passed, %d failed, %d skipped in the virtual machine\n", passed - skipped, failed, skipped }
-' "$log"
+' "$logs"/*
 [ ${#failed[@]} = 0 ] || { echo "test.sh: not all is well with: ${failed[*]}" >&2; exit 1; }
