@@ -22,6 +22,7 @@ macro_rules! scenarios {
                 wrong_sources_leave_nothing
                 two_are_apart
                 a_loop_file_grows
+                one_whose_disk_is_gone_comes_back
             }
             images {
                 many_ask_and_one_fills

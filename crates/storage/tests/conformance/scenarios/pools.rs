@@ -120,3 +120,28 @@ pub(crate) async fn a_loop_file_grows(site: &Site) {
     assert_eq!(again.resources().await.unwrap().space_total, after);
     again.end().await;
 }
+
+/// A pool whose disk is gone says so, and is back as soon as the disk is.
+pub(crate) async fn one_whose_disk_is_gone_comes_back(site: &Site) {
+    let pool = site.pool().await;
+    let c1 = container("c1");
+    pool.make(&c1, VolumeSource::Empty, &none()).await.unwrap();
+    pool.write(&c1, "rootfs/f", "x").await;
+    let disk = site.host.var().join("disks").join(format!("{}.img", pool.name()));
+    if !disk.exists() {
+        pool.end().await;
+        return;
+    }
+    pool.settle().await.unwrap();
+    pool.unmount().await.unwrap();
+    let away = site.host.path("away");
+    std::fs::rename(&disk, &away).unwrap();
+    let again = TestPool::open(&pool.var, pool.name().as_str(), pool.kind(), pool.recorded.clone());
+    let error = again.mount().await.unwrap_err();
+    eprintln!("without its disk: {error}");
+    assert!(!disk.exists(), "an empty disk was made in the place of the one that is gone");
+    std::fs::rename(&away, &disk).unwrap();
+    assert!(again.mount().await.unwrap());
+    assert_eq!(again.read(&c1, "rootfs/f").await.as_deref(), Some("x"));
+    again.end().await;
+}
