@@ -97,12 +97,20 @@ fn word_or_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::E
 
 #[derive(Deserialize)]
 struct Status {
+    /// A list; of older versions, an object.
     #[serde(default)]
-    watchers: Vec<Watcher>,
+    watchers: serde_json::Value,
 }
 
-#[derive(Deserialize)]
-struct Watcher {}
+impl Status {
+    fn is_used(&self) -> bool {
+        match &self.watchers {
+            serde_json::Value::Array(watchers) => !watchers.is_empty(),
+            serde_json::Value::Object(watchers) => !watchers.is_empty(),
+            _ => false,
+        }
+    }
+}
 
 /// True if the program ended because of this error. That the cluster's configuration or the pool is
 /// missing is none of `ENOENT` about a device, though it looks the same.
@@ -196,7 +204,7 @@ impl Rbd {
     /// See [`RunError`].
     pub async fn is_used(&self, image: &str) -> Result<bool, RunError> {
         let status = known(Self::ask::<Status>(self.on(&["status"], image)).await)?;
-        Ok(status.is_some_and(|status| !status.watchers.is_empty()))
+        Ok(status.is_some_and(|status| status.is_used()))
     }
 
     /// Prepares a new pool for devices.
@@ -427,6 +435,14 @@ mod tests {
             parse::<Info>("rbd", json).unwrap(),
             Info { id: "102b3333cec".into(), size: 0, parent: None }
         );
+    }
+
+    #[test]
+    fn who_watches_uses_a_device() {
+        let is_used = |json: &[u8]| parse::<Status>("rbd", json).unwrap().is_used();
+        assert!(is_used(br#"{"watchers":[{"address":"127.0.0.1:0/1","client":4123,"cookie":1}]}"#));
+        assert!(is_used(br#"{"watchers":{"watcher":{"client":4123}}}"#));
+        assert!(!is_used(br#"{"watchers":[]}"#) && !is_used(b"{}"));
     }
 
     #[test]
