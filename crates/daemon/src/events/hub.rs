@@ -7,8 +7,8 @@ use crate::streams::{Opcode, server_frame};
 use api::Time;
 use bytes::Bytes;
 use serde::Serialize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::broadcast;
 
 /// How many events a listener may be behind.
@@ -87,14 +87,15 @@ struct Wire<'a, T> {
 /// Where events are published. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Hub {
-    sender: broadcast::Sender<Event>,
+    /// Made for the first listener: the queue takes a tenth of a megabyte, and most daemons have none.
+    sender: Arc<OnceLock<broadcast::Sender<Event>>>,
     wanted: Arc<[AtomicUsize; 3]>,
 }
 
 impl Hub {
     /// Nobody listens yet.
     pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG), wanted: Arc::default() }
+        Self { sender: Arc::default(), wanted: Arc::default() }
     }
 
     /// Whether somebody listens to this topic.
@@ -128,19 +129,21 @@ impl Hub {
         }
         let wire = Wire { kind: topic.word(), timestamp: Time::now(), metadata, location: "none" };
         // Our own types have string keys only, so this cannot fail; a log line about it would come back here.
-        if let Ok(text) = serde_json::to_vec(&wire) {
+        if let (Some(sender), Ok(text)) = (self.sender.get(), serde_json::to_vec(&wire)) {
             let frame = Bytes::from(server_frame(Opcode::Text, &text));
             // An error means that the last listener has just left.
-            let _ = self.sender.send(Event { topic, frame });
+            let _ = sender.send(Event { topic, frame });
         }
     }
 
     /// Listens from now on.
     pub(crate) fn subscribe(&self, topics: Topics) -> Listener {
+        // Before it counts, so that nothing is published past it.
+        let receiver = self.sender.get_or_init(|| broadcast::Sender::new(BACKLOG)).subscribe();
         for topic in Topic::ALL.into_iter().filter(|topic| topics.has(*topic)) {
             self.wanted[topic as usize].fetch_add(1, Ordering::Relaxed);
         }
-        Listener { receiver: self.sender.subscribe(), topics, wanted: Arc::clone(&self.wanted) }
+        Listener { receiver, topics, wanted: Arc::clone(&self.wanted) }
     }
 }
 
