@@ -33,6 +33,7 @@ pub mod server_config;
 pub mod snapshots;
 #[cfg(test)]
 mod tests;
+pub mod volume_snapshots;
 pub mod volumes;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 use crate::row::{Record, json, touched};
 use crate::{Conn, Error, Kind, Result, Tx};
-use api::Config;
+use api::{Config, Time};
 use model::PoolName;
 use rusqlite::params;
 
@@ -42,6 +42,8 @@ pub struct Volume {
     pub description: String,
     /// Its keys.
     pub config: Config,
+    /// When it was made; [`Time::UNSET`]: nobody knows.
+    pub created_at: Time,
 }
 
 const SELECT: &str = "SELECT v.*, p.name AS pool FROM volumes v JOIN pools p ON p.id = v.pool_id";
@@ -59,7 +61,17 @@ fn volume(row: &Record<'_>) -> Result<Volume> {
         name: row.get("name")?,
         description: row.get("description")?,
         config: row.json("config")?,
+        created_at: row.time("created_at")?,
     })
+}
+
+/// All volumes of a kind, by pool and name.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn all(conn: &Conn<'_>, kind: VolumeKind) -> Result<Vec<Volume>> {
+    let sql = format!("{SELECT} WHERE v.type = ?1 ORDER BY p.name, v.name");
+    conn.all("volumes", &sql, [kind as i64], volume)
 }
 
 /// All volumes of a pool, sorted by kind and name.
@@ -104,8 +116,10 @@ pub fn pools_with(conn: &Conn<'_>, kind: VolumeKind, name: &str) -> Result<Vec<P
 /// [`Error::Conflict`], [`Error::NotFound`] for the pool.
 pub fn insert(tx: &Tx<'_>, new: &Volume) -> Result<()> {
     let pool = crate::pools::id(tx, &new.pool)?;
-    let sql = "INSERT INTO volumes (pool_id, type, name, description, config) VALUES (?1, ?2, ?3, ?4, ?5)";
-    tx.execute(sql, params![pool, new.kind as i64, new.name, new.description, json(&new.config)?])
+    let sql = "INSERT INTO volumes (pool_id, type, name, description, config, created_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let created = new.created_at.to_string();
+    tx.execute(sql, params![pool, new.kind as i64, new.name, new.description, json(&new.config)?, created])
         .map_err(|e| e.or_conflict(Kind::Volume, &new.name))
         .map(drop)
 }
@@ -133,6 +147,20 @@ pub fn rename(tx: &Tx<'_>, pool: &PoolName, kind: VolumeKind, name: &str, new: &
     let rows = tx
         .execute(sql, params![pool, kind as i64, name, new])
         .map_err(|e| e.or_conflict(Kind::Volume, new))?;
+    touched(rows, Kind::Volume, name)
+}
+
+/// Takes a volume to another pool, under another name or the same, with its snapshots.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Conflict`].
+pub fn relocate(tx: &Tx<'_>, pool: &PoolName, name: &str, new: &Volume) -> Result<()> {
+    let (pool, to) = (crate::pools::id(tx, pool)?, crate::pools::id(tx, &new.pool)?);
+    let sql = "UPDATE volumes SET pool_id = ?4, name = ?5, config = ?6
+               WHERE pool_id = ?1 AND type = ?2 AND name = ?3";
+    let rows = tx
+        .execute(sql, params![pool, new.kind as i64, name, to, new.name, json(&new.config)?])
+        .map_err(|e| e.or_conflict(Kind::Volume, &new.name))?;
     touched(rows, Kind::Volume, name)
 }
 

@@ -104,6 +104,16 @@ pub enum DeviceError {
         /// The device's name.
         device: String,
     },
+    /// Something that only paths of the host can have.
+    #[error("Only disks that are paths of the host can have {property}=true (device '{device}'): {instead}")]
+    NotForVolumes {
+        /// The device's name.
+        device: String,
+        /// The property.
+        property: &'static str,
+        /// What to do.
+        instead: &'static str,
+    },
     /// Two disks at one place.
     #[error("More than one disk device uses the path {path:?}")]
     SamePath {

@@ -101,6 +101,15 @@ fn disks() {
     assert!(parse("type=disk path=/mnt").unwrap_err().contains("Missing property \"source\""));
     assert!(parse("type=disk path=/ source=/srv").unwrap_err().contains("\"source\""));
     assert!(parse("type=disk path=/mnt source=/v pool=default").unwrap_err().contains("absolute paths"));
+    for source in ["v", "custom/v"] {
+        let volume = parse(&format!("type=disk path=/mnt source={source} pool=default")).unwrap();
+        let Device::Disk(volume) = volume else { panic!("{volume:?}") };
+        let (pool, name) = volume.custom_volume().unwrap();
+        assert_eq!((pool.as_str(), name.as_str(), volume.source.as_ref()), ("default", "v", None));
+    }
+    for wrong in ["source=image/v", "source=v shift=true", "source=v recursive=true"] {
+        assert!(parse(&format!("type=disk path=/mnt pool=default {wrong}")).is_err(), "{wrong}");
+    }
     for wrong in [
         "path=/mnt source=srv",
         "path=/mnt/../.. source=/srv",

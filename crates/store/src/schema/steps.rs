@@ -3,7 +3,7 @@
 use super::Step;
 
 /// Every step. Never change one that was released.
-pub(super) const STEPS: &[Step] = &[FIRST, SNAPSHOTS, CERTIFICATES];
+pub(super) const STEPS: &[Step] = &[FIRST, SNAPSHOTS, CERTIFICATES, VOLUME_SNAPSHOTS];
 
 /// Maps and lists are JSON: they are read and written as a whole. What has to be unique, looked
 /// up or kept from dangling is a column. Points in time are RFC 3339 text.
@@ -148,5 +148,21 @@ CREATE TABLE certificates (
     fingerprint TEXT NOT NULL UNIQUE,
     name        TEXT NOT NULL,
     der         BLOB NOT NULL
+) STRICT;
+";
+
+/// What volumes were at times. Of older volumes nobody knows when they were made.
+const VOLUME_SNAPSHOTS: Step = "
+ALTER TABLE volumes ADD COLUMN created_at TEXT NOT NULL DEFAULT '1970-01-01T00:00:00Z';
+
+CREATE TABLE volume_snapshots (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    volume_id   INTEGER NOT NULL REFERENCES volumes (id) ON DELETE CASCADE,
+    name        TEXT    NOT NULL,
+    created_at  TEXT    NOT NULL,
+    expires_at  TEXT    NOT NULL,
+    description TEXT    NOT NULL,
+    config      TEXT    NOT NULL,
+    UNIQUE (volume_id, name)
 ) STRICT;
 ";

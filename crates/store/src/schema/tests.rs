@@ -45,14 +45,28 @@ INSERT INTO snapshots_profiles (snapshot_id, position, profile_id) VALUES (1, 0,
     };
 }
 
+/// What was added by the third step.
+macro_rules! third {
+    () => {
+        concat!(
+            second!(),
+            "
+INSERT INTO certificates (fingerprint, name, der) VALUES ('00ff', 'c', x'30');
+"
+        )
+    };
+}
+
 /// What a database of each version may hold, in every table.
 const POPULATED: &[&str] = &[
     first!(),
     second!(),
+    third!(),
     concat!(
-        second!(),
+        third!(),
         "
-INSERT INTO certificates (fingerprint, name, der) VALUES ('00ff', 'c', x'30');
+INSERT INTO volume_snapshots (volume_id, name, created_at, expires_at, description, config)
+    VALUES (1, 'snap0', '2026-01-01T00:00:00Z', '1970-01-01T00:00:00Z', '', '{}');
 "
     ),
 ];

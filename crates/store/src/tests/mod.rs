@@ -4,6 +4,7 @@ mod concurrency;
 mod durability;
 mod records;
 mod snapshots;
+mod volume_snapshots;
 
 use crate::{Store, instances, pools};
 use api::{Config, Time};

@@ -259,6 +259,7 @@ async fn pools_and_volumes() {
         name: name.into(),
         description: String::new(),
         config: Config::new(),
+        created_at: Time::from_unix(7),
     };
     for new in [volume(VolumeKind::Custom, "v"), volume(VolumeKind::Container, "v")] {
         store.write(move |tx| volumes::insert(tx, &new)).await.unwrap();
