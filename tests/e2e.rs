@@ -60,3 +60,4 @@ mod snapshots;
 mod survive;
 mod templates;
 mod terminal;
+mod volumes;

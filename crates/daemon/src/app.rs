@@ -130,6 +130,7 @@ parts! {
     instance::images::Images => host.images;
     instance::networks::Networks => host.networks;
     instance::pools::Pools => host.pools;
+    instance::volumes::Volumes => host.volumes;
     instance::server::Server => host.server;
     instance::settings::Settings => host.settings;
     instance::certificates::Certificates => host.certificates;

@@ -141,7 +141,7 @@ pub enum Error {
     #[error("The host has no {wanted} for the device {device:?}")]
     NoMatch { device: String, wanted: String },
     #[error(
-        "The ids of {} cannot be shifted for the disk {device:?}: its file system has no id-mapped mounts; leave shift out, or use another file system", path.display()
+        "The ids of {} cannot be shifted for the disk {device:?}: its file system has no id-mapped mounts; leave shift out (security.shifted of a volume), or use another file system", path.display()
     )]
     CannotShift { device: String, path: PathBuf },
     #[error(
@@ -197,6 +197,20 @@ pub enum Error {
     StatelessSnapshot { name: String },
     #[error("The container {name:?} is protected: set security.protection.delete to false first")]
     Protected { name: String },
+    #[error(
+        "The storage volume is still in use by containers or profiles: {volume} is used by {by}; detach it there first"
+    )]
+    VolumeInUse { volume: String, by: String },
+    #[error("The storage volume {volume} is in the running containers {by}: {hint}")]
+    VolumeRunning { volume: String, by: String, hint: &'static str },
+    #[error("The storage volume {volume} is mounted, and cannot be changed like that meanwhile; try again")]
+    VolumeBusy { volume: String },
+    #[error(
+        "Idmaps of container {container} and storage volume {volume} are not identical: the container {other} uses the volume with other ids. Give both containers the same ids (security.idmap.isolated, security.privileged, raw.idmap), or set security.shifted=true on the volume"
+    )]
+    IdmapsDiffer { container: String, volume: String, other: String },
+    #[error("This cannot be done with storage volumes of the type {kind}: {hint}")]
+    NotCustom { kind: &'static str, hint: &'static str },
     #[error("The storage pool {pool:?} cannot be used: {reason}")]
     PoolUnavailable { pool: String, reason: String },
     #[error("The image is larger than {limit} bytes")]
@@ -322,6 +336,11 @@ impl Error {
             | Self::NoFilesystem { .. }
             | Self::UnmappedOwner { .. }
             | Self::OtherMount { .. }
+            | Self::VolumeInUse { .. }
+            | Self::VolumeRunning { .. }
+            | Self::VolumeBusy { .. }
+            | Self::IdmapsDiffer { .. }
+            | Self::NotCustom { .. }
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::NotAuthorized => Kind::Forbidden,
             Self::TooManyGuesses { .. } => Kind::TooOften,
@@ -333,6 +352,10 @@ impl Error {
             }
             Self::File(error) => match error.errno() {
                 Some(errno) if errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::NotFound,
+                _ => Kind::Internal,
+            },
+            Self::Storage(error) => match error {
+                storage::Error::Config(_) | storage::Error::Cannot { .. } => Kind::BadRequest,
                 _ => Kind::Internal,
             },
             Self::Store(error) => match error {

@@ -20,6 +20,7 @@ use crate::seccomp::Filters;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::var::Var;
+use crate::volumes::{Handles, Volumes};
 use api::events::Lifecycle;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub struct Host {
     pub images: Images,
     pub networks: Networks,
     pub pools: Pools,
+    pub volumes: Volumes,
     pub server: Server,
     pub settings: Settings,
     pub certificates: Certificates,
@@ -106,6 +108,15 @@ impl Host {
         let apparmor = Apparmor::open(var.clone()).await?;
         let server =
             Server::new(store.clone(), platform.clone(), pools.clone(), apparmor.clone(), settings.clone());
+        let handles = Handles {
+            store: store.clone(),
+            pools: pools.clone(),
+            registry: registry.clone(),
+            profiles: catalog.clone(),
+            platform: platform.clone(),
+            lifecycle: lifecycle.clone(),
+        };
+        let volumes = Volumes::open(handles).await?;
         let context = Arc::new(Context {
             var,
             store: store.clone(),
@@ -114,6 +125,7 @@ impl Host {
             sessions: Sessions::default(),
             registry,
             pools: pools.clone(),
+            volumes: volumes.clone(),
             networks: networks.clone(),
             images: images.clone(),
             profiles: catalog.clone(),
@@ -128,6 +140,7 @@ impl Host {
             going_down: AtomicBool::new(false),
         });
         let left = repair::interrupted(&context).await?;
+        volumes.name_orphans().await;
         let instances = Instances::new(context);
         instances.load().await?;
         tokio::spawn(instances.clone().listen(notices));
@@ -136,12 +149,13 @@ impl Host {
         networks.bring_up().await;
         let profiles = Profiles::new(store.clone(), catalog, instances.clone());
         tokio::spawn(pools.clone().await_devices(instances.clone(), left));
-        Ok(Self { instances, profiles, images, networks, pools, server, settings, certificates, store })
+        Ok(Self { instances, profiles, images, networks, pools, volumes, server, settings, certificates, store })
     }
 
     /// Starts what should run, after a boot of the host. Called once, after the socket listens.
     pub async fn bring_up(&self) {
         tokio::spawn(self.instances.clone().keep_schedules());
+        tokio::spawn(self.volumes.clone().keep_expiry());
         tokio::spawn(self.images.clone().keep_cache(self.settings.clone()));
         tokio::spawn(self.images.clone().keep_up_to_date(self.settings.clone()));
         if let Err(error) = self.instances.autostart().await {

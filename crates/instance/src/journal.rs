@@ -2,6 +2,7 @@
 //! `kill -9` interrupted.
 
 use crate::Error;
+use crate::volumes::VolumeWork;
 use model::names::{Fingerprint, InstanceName, PoolName, SnapshotName};
 use serde::{Deserialize, Serialize};
 use storage::Staged;
@@ -30,6 +31,8 @@ pub(crate) enum Entry {
     RenameSnapshot { name: InstanceName, from: SnapshotName, to: SnapshotName, pool: PoolName },
     /// A container gets other files: finished once they are written down here, undone before.
     Restore { name: InstanceName, pool: PoolName, staged: Option<Staged> },
+    /// Something is done to a custom volume.
+    Volume(VolumeWork),
     /// Image files are put into place: undone when there is no record.
     Import { fingerprint: Fingerprint },
     /// An image is removed: finished.
@@ -49,6 +52,7 @@ impl Entry {
             Self::DeleteSnapshot { .. } => "delete-snapshot",
             Self::RenameSnapshot { .. } => "rename-snapshot",
             Self::Restore { .. } => "restore",
+            Self::Volume(work) => work.verb(),
             Self::Import { .. } => "import",
             Self::Remove { .. } => "remove",
         }
@@ -67,6 +71,7 @@ impl Entry {
             }
             Self::RenameSnapshot { name, from, .. } => format!("{name}/{from}"),
             Self::Rename { from, .. } => from.to_string(),
+            Self::Volume(work) => work.subject(),
             Self::Import { fingerprint } | Self::Remove { fingerprint } => fingerprint.to_string(),
         }
     }

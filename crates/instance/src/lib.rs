@@ -34,6 +34,7 @@ pub mod pools;
 pub mod profiles;
 pub mod server;
 pub mod settings;
+pub mod volumes;
 
 pub use error::{Error, Kind};
 pub use forwarder::ForwardError;

@@ -31,6 +31,11 @@ impl Catalog {
         self.0.get(name).ok_or_else(|| Error::not_found("Profile", name))
     }
 
+    /// All by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
+        self.0.all()
+    }
+
     /// Those of a container, in its order. One that is gone counts as empty.
     pub(crate) fn layers(&self, names: &[ProfileName]) -> Vec<Arc<Record>> {
         names.iter().filter_map(|name| self.0.get(name.as_str())).collect()

@@ -2,14 +2,16 @@
 //!
 //! Nothing in a pool is for users of the host: a root file system holds set-uid programs of its
 //! own root, which for an unprivileged container whose ids are mapped by the mount is uid 0 on
-//! disk. So every container's directory has mode 0700, whatever its root file system has.
+//! disk. So every container's directory has mode 0700, whatever its root file system has. A custom
+//! volume's root is seen inside containers and can be entered there by everybody; so it is the
+//! directory of all custom volumes that is for root alone.
 
 use crate::volume::{Kind, Volume};
 use model::{InstanceName, PoolName};
 use rustix::fs::Mode;
 use std::path::{Path, PathBuf};
 
-/// Mode of a pool and of the directories that hold containers and custom volumes.
+/// Mode of a pool and of the directory that holds containers, and of a custom volume itself.
 pub(crate) const PASSABLE: Mode = Mode::from_raw_mode(0o711);
 /// Mode of directories that only root enters.
 pub(crate) const PRIVATE: Mode = Mode::from_raw_mode(0o700);
@@ -18,7 +20,7 @@ pub(crate) const PARTS: [(&str, Mode); 5] = [
     ("containers", PASSABLE),
     ("snapshots", PRIVATE),
     ("images", PRIVATE),
-    ("custom", PASSABLE),
+    ("custom", PRIVATE),
     ("custom-snapshots", PRIVATE),
 ];
 

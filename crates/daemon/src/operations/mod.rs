@@ -11,7 +11,7 @@ mod token;
 
 pub(crate) use operation::{CancelError, Operation};
 pub(crate) use registry::{Operations, Reporter, Task, panic_text};
-pub(crate) use resources::{Resources, container, containers, image};
+pub(crate) use resources::{Resources, container, containers, image, volume};
 pub(crate) use secret::Secret;
 pub(crate) use sockets::{Seats, Show, Sockets};
 pub(crate) use token::Token;

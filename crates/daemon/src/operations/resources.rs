@@ -16,6 +16,12 @@ pub(crate) fn container(name: &str) -> Resources {
     containers(&[name])
 }
 
+/// A custom storage volume, as LXD names it here: not by its URL.
+pub(crate) fn volume(pool: &str, name: &str) -> Resources {
+    let url = format!("/1.0/storage_volumes/{pool}/volumes/custom/{name}");
+    Some(BTreeMap::from([("storage_volumes".to_owned(), vec![url])]))
+}
+
 /// One image.
 pub(crate) fn image(fingerprint: &str) -> Resources {
     Some(BTreeMap::from([("images".to_owned(), vec![format!("/1.0/images/{fingerprint}")])]))

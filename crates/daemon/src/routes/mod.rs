@@ -33,6 +33,8 @@ mod server;
 mod snapshots;
 mod state;
 mod table;
+mod volume_snapshots;
+mod volumes;
 
 pub(crate) use gate::Gate;
 pub(crate) use server::ServerPage;

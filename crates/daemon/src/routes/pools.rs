@@ -93,22 +93,3 @@ pub(crate) async fn delete(
 pub(crate) async fn resources(State(pools): State<Pools>, Path(name): Path<String>) -> Answer {
     sync(&pools.resources(&name).await?)
 }
-
-/// `GET …/volumes`.
-pub(crate) async fn volumes(
-    State(pools): State<Pools>,
-    Path(name): Path<String>,
-    Params(params): Params<ListParams>,
-) -> Answer {
-    let mut list = pools.volumes(&name).await?;
-    keep(&params.filter, &mut list)?;
-    answer(params.recursion, &list, |volume| {
-        // Containers and images have plural names in URLs, custom volumes do not.
-        let kind = match volume.kind.as_str() {
-            "container" => "containers",
-            "image" => "images",
-            other => other,
-        };
-        format!("{}/volumes/{kind}/{}", url(&name), volume.name)
-    })
-}

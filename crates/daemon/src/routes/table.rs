@@ -5,7 +5,7 @@
 use super::{
     aliases, backups, certificates, console, events, exec, files, image_export, image_metadata, image_push,
     image_upload, images, instances, internal, logs, metadata, networks, operations, pools, profiles, server,
-    snapshots, state,
+    snapshots, state, volume_snapshots, volumes,
 };
 use crate::app::App;
 use crate::listen::{Caller, Permission};
@@ -161,5 +161,33 @@ fn other_routes() -> Router<App> {
             get(pools::get).put(pools::put).patch(pools::patch).delete(pools::delete),
         )
         .route("/1.0/storage-pools/{name}/resources", get(pools::resources))
-        .route("/1.0/storage-pools/{name}/volumes", get(pools::volumes))
+        .merge(volume_routes())
+}
+
+/// Storage volumes: `{kind}` is `custom`, `container` or `image`, the latter two in the plural or not.
+fn volume_routes() -> Router<App> {
+    let list = "/1.0/storage-pools/{name}/volumes";
+    let kind = format!("{list}/{{kind}}");
+    let one = format!("{kind}/{{volume}}");
+    Router::new()
+        .route(list, get(volumes::list).post(volumes::create))
+        .route(&kind, get(volumes::list_kind).post(volumes::create_kind))
+        .route(
+            &one,
+            get(volumes::get)
+                .put(volumes::put)
+                .patch(volumes::patch)
+                .post(volumes::post)
+                .delete(volumes::delete),
+        )
+        .route(&format!("{one}/state"), get(volumes::state))
+        .route(&format!("{one}/snapshots"), get(volume_snapshots::list).post(volume_snapshots::create))
+        .route(
+            &format!("{one}/snapshots/{{snapshot}}"),
+            get(volume_snapshots::get)
+                .put(volume_snapshots::put)
+                .patch(volume_snapshots::patch)
+                .post(volume_snapshots::rename)
+                .delete(volume_snapshots::delete),
+        )
 }

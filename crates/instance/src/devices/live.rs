@@ -4,6 +4,7 @@
 use super::given::{Given, GivenPart};
 use super::host::{self, Owner};
 use super::part::{Part, has_parts, is_dynamic, parts};
+use super::volumes::{self, Here};
 use super::{Running, blocking};
 use crate::steps::crash_at;
 use crate::{Error, compose};
@@ -36,7 +37,13 @@ pub(super) async fn plug(
     properties: &Properties,
 ) -> Result<(), Error> {
     let (owned, kind, trees) = (name.clone(), device.clone(), running.context.trees.clone());
-    let wanted = blocking(move || parts(&owned, &kind, &trees)).await?;
+    let known = running.live.volumes().get(name.as_str()).map(Here::from);
+    let new = match known {
+        Some(_) => None,
+        None => volumes::attach(running.context, running.name, device, running.live.idmap.as_ref()).await?,
+    };
+    let here = known.or_else(|| new.as_ref().map(Here::from));
+    let wanted = blocking(move || parts(&owned, &kind, &trees, here.as_ref())).await?;
     let mut given = running.given().await?;
     let known = given.devices.entry(name.to_string()).or_default();
     known.properties.clone_from(properties);
@@ -63,6 +70,7 @@ pub(super) async fn plug(
         }
         done.push(part);
     }
+    running.live.volumes().extend(new.map(|new| (name.to_string(), new)));
     settle(running, &mut given, name.as_str()).await
 }
 
@@ -82,7 +90,9 @@ pub(super) async fn unplug(running: &Running<'_>, name: &str) -> Result<(), Erro
         take(running, &mut given, name, part).await?;
     }
     given.devices.remove(name);
-    running.save(&given).await
+    running.save(&given).await?;
+    running.live.volumes().remove(name);
+    Ok(())
 }
 
 /// Remembers properties that changed without the device having to go.

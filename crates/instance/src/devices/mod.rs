@@ -7,6 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`disk`], [`unix`], [`usb`], [`gpu`], [`nic`], [`proxy`] | one type each |
+//! | [`volumes`] | disks that are storage volumes |
 //! | [`part`] | what devices come to |
 //! | [`host`] | what a part needs on the host |
 //! | [`given`] | what a container was given, on disk |
@@ -28,12 +29,14 @@ mod start;
 mod trees;
 mod unix;
 mod usb;
+mod volumes;
 mod watch;
 
 pub(crate) use follow::{Running, follow};
 pub(crate) use live::catch_up;
 pub(crate) use start::{clear, prepare};
 pub(crate) use trees::Trees;
+pub(crate) use volumes::{hold_volumes, mount_volume};
 pub(crate) use watch::{Paths, Watch, any_dynamic, awaited};
 
 use crate::Error;
@@ -52,13 +55,12 @@ async fn blocking<T: Send + 'static>(
 pub(crate) fn supported(devices: &BTreeMap<DeviceName, Device>) -> Result<(), Error> {
     for (name, device) in devices {
         let feature = match device {
-            Device::None | Device::UnixChar(_) | Device::UnixBlock(_) | Device::Usb(_) | Device::Gpu(_) => {
-                continue;
-            }
-            Device::Disk(disk) => match disk::unsupported(disk) {
-                Some(feature) => feature,
-                None => continue,
-            },
+            Device::None
+            | Device::Disk(_)
+            | Device::UnixChar(_)
+            | Device::UnixBlock(_)
+            | Device::Usb(_)
+            | Device::Gpu(_) => continue,
             Device::Nic(nic) => match nic::unsupported(nic) {
                 Some(feature) => feature,
                 None => continue,

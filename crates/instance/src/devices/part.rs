@@ -4,6 +4,7 @@
 //! [`super::host`]; the same parts are mounted at start and while the container runs.
 
 use super::trees::Trees;
+use super::volumes::Here;
 use super::{disk, gpu, unix, usb};
 use crate::Error;
 use model::DeviceName;
@@ -61,10 +62,16 @@ impl Part {
     }
 }
 
-/// What a device comes to on this host now. Blocks: looks at files.
-pub(crate) fn parts(name: &DeviceName, device: &Device, trees: &Trees) -> Result<Vec<Part>, Error> {
+/// What a device comes to on this host now; `volume` is where the volume is that it may be. Blocks: looks
+/// at files.
+pub(super) fn parts(
+    name: &DeviceName,
+    device: &Device,
+    trees: &Trees,
+    volume: Option<&Here>,
+) -> Result<Vec<Part>, Error> {
     let mut parts = match device {
-        Device::Disk(disk) if !disk.is_root() => disk::parts(name, disk)?,
+        Device::Disk(disk) if !disk.is_root() => disk::parts(name, disk, volume)?,
         Device::UnixChar(unix) => unix::parts(name, NodeKind::Char, unix)?,
         Device::UnixBlock(unix) => unix::parts(name, NodeKind::Block, unix)?,
         Device::Usb(usb) => usb::parts(name, usb, trees)?,

@@ -3,8 +3,10 @@
 use super::given::{Given, GivenDevice, GivenPart, forget};
 use super::host::{self, Owner};
 use super::part::{has_parts, parts};
+use super::volumes::{self, Here};
 use crate::Error;
 use crate::instances::context::Context;
+use crate::volumes::Attached;
 use model::devices::{Device, Devices};
 use model::runtime::devices::DeviceRule;
 use model::runtime::spec::Mount;
@@ -20,6 +22,8 @@ pub(crate) struct AtStart {
     pub(crate) fds: Vec<OwnedFd>,
     /// The devices that may be used; `None`: no restriction.
     pub(crate) rules: Option<Vec<DeviceRule>>,
+    /// The volumes among the devices, by the devices' names.
+    pub(crate) volumes: BTreeMap<String, Attached>,
 }
 
 /// Makes what the devices need on the host. `usual` are the devices that everybody may use, if the
@@ -37,11 +41,17 @@ pub(crate) async fn prepare(
     clear(context, name).await?;
     let directory = context.var.devices(name);
     let owner = Owner { directory: directory.clone(), idmap: idmap.cloned() };
+    let mut held = BTreeMap::new();
+    for (device, properties) in devices {
+        let attached = volumes::attach(context, name, properties, idmap).await?;
+        held.extend(attached.map(|attached| (device.to_string(), attached)));
+    }
+    let here: BTreeMap<String, Here> = held.iter().map(|(name, held)| (name.clone(), held.into())).collect();
     let (wanted, trees) = (devices.clone(), context.trees.clone());
     let found = tokio::task::spawn_blocking(move || {
         let with_parts = wanted.iter().filter(|(_, device)| has_parts(device));
         with_parts
-            .map(|(name, device)| Ok((name.clone(), parts(name, device, &trees)?)))
+            .map(|(name, device)| Ok((name.clone(), parts(name, device, &trees, here.get(name.as_str()))?)))
             .collect::<Result<Vec<_>, Error>>()
     });
     let mut given = Given { rules: usual, devices: BTreeMap::new() };
@@ -65,7 +75,7 @@ pub(crate) async fn prepare(
     }
     let rules = given.all_rules();
     super::blocking(move || given.save(&directory)).await?;
-    Ok(AtStart { mounts, fds, rules })
+    Ok(AtStart { mounts, fds, rules, volumes: held })
 }
 
 /// Removes what devices have left of a container that does not run.

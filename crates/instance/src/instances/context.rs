@@ -16,6 +16,7 @@ use crate::pools::Pools;
 use crate::profiles::Catalog;
 use crate::seccomp::Filters;
 use crate::var::Var;
+use crate::volumes::Volumes;
 use crate::{Error, Work};
 use api::events::Lifecycle;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub(crate) struct Context {
     pub(crate) sessions: Sessions,
     pub(crate) registry: Registry,
     pub(crate) pools: Pools,
+    pub(crate) volumes: Volumes,
     pub(crate) networks: Networks,
     pub(crate) images: Images,
     pub(crate) profiles: Catalog,

@@ -70,7 +70,7 @@ impl Owner {
         self.entry().set_live(None);
         self.context.balancer.soon();
         self.stop_forwarding().await;
-        self.release_interfaces(live).await;
+        self.release_interfaces(live.clone()).await;
         if let Err(error) = self.context.keeper.forget(&name).await
             && was_live
         {
@@ -80,6 +80,10 @@ impl Owner {
         crash_at("stop:forgotten");
         if let Err(error) = devices::clear(&self.context, &name).await {
             tracing::error!(instance = name, error = %error.story(), "cannot clear its devices away");
+        }
+        if let Some(live) = live {
+            // Others may look at what it was for a while.
+            live.volumes().clear();
         }
         self.context.apparmor.unload(&name).await;
         crash_at("stop:devices");

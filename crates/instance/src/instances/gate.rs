@@ -5,6 +5,8 @@ use super::context::Context;
 use crate::Error;
 use crate::devices;
 use crate::pools::Pools;
+use crate::volumes::Place;
+use model::devices::{Device, Properties};
 use model::expand::{Checked, Expanded};
 use model::names::{PoolName, ProfileName};
 
@@ -16,6 +18,14 @@ pub(super) fn check(context: &Context, expanded: &Expanded) -> Result<Checked, E
     if let Some(pool) = &checked.root.1.pool {
         context.pools.check_root(pool, &Pools::root_config(&checked.root.1))?;
     }
+    for device in checked.devices.values() {
+        if let Device::Disk(disk) = device
+            && let Some((pool, name)) = disk.custom_volume()
+            && !disk.optional
+        {
+            context.volumes.check(&Place { pool: pool.clone(), name: name.clone() })?;
+        }
+    }
     Ok(checked)
 }
 
@@ -23,7 +33,19 @@ pub(super) fn check(context: &Context, expanded: &Expanded) -> Result<Checked, E
 /// value that an older or newer version has stored must not keep people from changing the others.
 /// It counts for nothing here, and a start says what is wrong with it.
 pub(super) fn check_change(context: &Context, before: &Expanded, after: &Expanded) -> Result<Checked, Error> {
-    check(context, &after.without_old_faults(before))
+    let mut after = after.without_old_faults(before);
+    // A volume that is gone is such a fault.
+    after.devices.retain(|name, device| before.devices.get(name) != Some(device) || !is_gone(context, device));
+    check(context, &after)
+}
+
+/// Whether a device is a volume that is not there.
+fn is_gone(context: &Context, device: &Properties) -> bool {
+    matches!(Device::parse("disk", device), Ok(Device::Disk(disk)) if disk
+        .custom_volume()
+        .is_some_and(|(pool, name)| {
+            context.volumes.check(&Place { pool: pool.clone(), name: name.clone() }).is_err()
+        }))
 }
 
 /// Types for what was checked when it was stored.

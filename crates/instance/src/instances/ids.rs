@@ -1,12 +1,13 @@
 //! Which ids of the host a container gets.
 
 use super::owner::Owner;
-use super::registry::Entry;
+use super::registry::{Entry, Registry};
 use crate::Error;
+use crate::platform::Platform;
 use api::Config;
 use api::instances::Instance;
 use model::IdMap;
-use model::config::{get, is_true};
+use model::config::{Effective, get, is_true};
 use model::expand::Checked;
 use model::idmap::{Allocation, MIN_IDS, Taken, for_container};
 
@@ -21,13 +22,7 @@ impl Owner {
     pub(super) fn allocate_ids(&self, checked: &Checked) -> Result<Allocation, Error> {
         let kept = self.record.config.get(BASE).and_then(|base| base.parse().ok());
         let daemon = self.context.platform.idmap();
-        let others = self.context.registry.all();
-        let taken: Vec<Taken> = others
-            .iter()
-            .filter(|entry| entry.view().name != self.name())
-            .flat_map(|entry| [chosen(&entry.view()), running(entry, daemon)])
-            .flatten()
-            .collect();
+        let taken = taken(&self.context.registry, self.name(), daemon);
         for_container(daemon, &checked.config.idmapping, kept, &taken).map_err(Error::Idmap)
     }
 
@@ -40,6 +35,37 @@ impl Owner {
         }
         self.save_keys(Config::from([(BASE.to_owned(), String::new())])).await
     }
+}
+
+/// The ranges of all other containers.
+fn taken(registry: &Registry, name: &str, daemon: Option<&IdMap>) -> Vec<Taken> {
+    let others = registry.all();
+    let others = others.iter().filter(|entry| entry.view().name != name);
+    others.flat_map(|entry| [chosen(&entry.view()), running(entry, daemon)]).flatten().collect()
+}
+
+/// The ids that a container has, or gets at its next start: `Some(None)` for a privileged one, `None` when
+/// nobody knows yet because its first start will choose a range.
+pub(crate) fn map_of(
+    registry: &Registry,
+    platform: &Platform,
+    entry: &Entry,
+) -> Result<Option<Option<IdMap>>, Error> {
+    if let Some(live) = entry.live() {
+        return Ok(Some(live.idmap.clone()));
+    }
+    let view = entry.view();
+    let config = Effective::parse(&view.expanded_config)?;
+    if config.privileged {
+        return Ok(Some(None));
+    }
+    let kept = view.config.get(BASE).and_then(|base| base.parse().ok());
+    if config.idmapping.isolated && kept.is_none() && config.idmapping.base.is_none() {
+        return Ok(None);
+    }
+    let taken = taken(registry, &view.name, platform.idmap());
+    let allocation = for_container(platform.idmap(), &config.idmapping, kept, &taken).map_err(Error::Idmap)?;
+    Ok(Some(Some(allocation.map)))
 }
 
 /// The range that an isolated container has been given.

@@ -85,8 +85,16 @@ impl Owner {
         let name: &InstanceName = &self.record.name;
         let mounted = self.context.pools.container(&self.record.pool, name).await?;
         let root = mounted.path().join("rootfs");
-        tokio::task::spawn_blocking(move || disks::limits_of(&devices, &root))
-            .await
+        let (mut volumes, mut held) = (BTreeMap::new(), Vec::new());
+        for (name, device) in devices.iter().filter(|(_, device)| limited(device)) {
+            if let Some(mounted) = crate::devices::mount_volume(&self.context, device).await? {
+                volumes.insert(name.clone(), mounted.path().to_owned());
+                held.push(mounted);
+            }
+        }
+        let found = tokio::task::spawn_blocking(move || disks::limits_of(&devices, &root, &volumes)).await;
+        drop(held);
+        found
             .map_err(|_| Error::Shutdown)?
     }
 

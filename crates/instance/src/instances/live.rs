@@ -1,11 +1,13 @@
 //! What belongs to the processes of a running container.
 
 use crate::guest::OpenDoor;
+use crate::volumes::Attached;
 use container::cgroup::Cgroup;
 use model::IdMap;
 use network::interfaces::Seen;
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use storage::Mounted;
 
 /// Descriptors and facts that exist only while a container runs. Shared by everybody who looks
@@ -27,12 +29,19 @@ pub(crate) struct Live {
     pub(crate) interfaces: Mutex<Option<Arc<Seen>>>,
     /// Its ids; `None`: privileged.
     pub(crate) idmap: Option<IdMap>,
+    /// The volumes that it has, by the names of its devices.
+    pub(crate) volumes: Mutex<BTreeMap<String, Attached>>,
     /// Its volume, which stays mounted.
     #[expect(dead_code, reason = "held for what happens when it goes")]
     pub(crate) volume: Mounted,
 }
 
 impl Live {
+    /// The volumes that it has, by the names of its devices.
+    pub(crate) fn volumes(&self) -> MutexGuard<'_, BTreeMap<String, Attached>> {
+        self.volumes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What its interfaces were when they were last listed.
     pub(crate) fn seen(&self) -> Option<Arc<Seen>> {
         self.interfaces.lock().unwrap_or_else(PoisonError::into_inner).clone()

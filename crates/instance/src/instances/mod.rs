@@ -54,6 +54,7 @@ mod update;
 mod view;
 
 pub use console::ConsoleSession;
+pub(crate) use ids::map_of;
 pub(crate) use live::Live;
 pub use migrate::{Departure, StreamSender};
 pub(crate) use owner::Request;

@@ -56,7 +56,7 @@ impl Entry {
     }
 
     /// What it was at times, oldest first.
-    pub(super) fn snapshots(&self) -> Snapshots {
+    pub(crate) fn snapshots(&self) -> Snapshots {
         self.snapshots.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -111,6 +111,7 @@ async fn repair(context: &Context, entry: Journal) -> Result<(), Error> {
         Journal::Restore { name, pool, staged: Some(staged) } => {
             context.pools.usable(&pool)?.commit_staged(&Volume::Container(name), staged).await?;
         }
+        Journal::Volume(work) => context.volumes.repair(work).await?,
         Journal::Import { fingerprint } => {
             if context.images.get(fingerprint.as_str()).is_err() {
                 context.images.remove(&fingerprint).await?;
@@ -342,6 +343,7 @@ impl Owner {
             door: Mutex::default(),
             interfaces: Mutex::default(),
             idmap,
+            volumes: devices::hold_volumes(&self.context, self.name()).await,
             volume: self.context.pools.container(&self.record.pool, &self.record.name).await?,
         })
     }

@@ -8,6 +8,7 @@ use crate::compose::{self, Facts, compose};
 use crate::devices::{self, nic};
 use crate::instances::context::Context;
 use crate::steps::Steps;
+use crate::volumes::Attached;
 use crate::{Error, keeper, raw_lxc};
 use api::{Config, Time};
 use container::cgroup::Cgroup;
@@ -17,7 +18,7 @@ use model::expand::Checked;
 use model::power::LastPower;
 use model::runtime::spec::ContainerSpec;
 use model::state::InstanceState;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -32,6 +33,8 @@ struct Prepared {
     seccomp: Option<std::os::fd::OwnedFd>,
     /// Mounts that the specification takes as given.
     given: Vec<std::os::fd::OwnedFd>,
+    /// The volumes among its devices.
+    volumes: BTreeMap<String, Attached>,
     /// Keys of the container's own configuration that change with this start.
     changes: Config,
 }
@@ -113,6 +116,7 @@ impl Owner {
                     door: Mutex::default(),
                     interfaces: Mutex::default(),
                     idmap: prepared.idmap.clone(),
+                    volumes: Mutex::new(std::mem::take(&mut prepared.volumes)),
                     volume,
                 })
             })
@@ -193,7 +197,7 @@ impl Owner {
         }
         changes.insert("volatile.idmap.next".to_owned(), json(idmap.as_ref()));
         changes.insert("volatile.idmap.current".to_owned(), json(idmap.as_ref()));
-        Ok(Prepared { spec, volume, nics, idmap, seccomp, given: devices.fds, changes })
+        Ok(Prepared { spec, volume, nics, idmap, seccomp, given: devices.fds, volumes: devices.volumes, changes })
     }
 
     /// Makes the owners on disk what the mount needs. True: the mount maps ids, so they are the

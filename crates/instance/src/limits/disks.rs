@@ -10,15 +10,25 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The limits of block devices. `root` is where the root file system lies. Reads files.
-pub(crate) fn limits_of(devices: &BTreeMap<DeviceName, Device>, root: &Path) -> Result<Averages, Error> {
+/// Volumes lie where `volumes` says.
+pub(crate) fn limits_of(
+    devices: &BTreeMap<DeviceName, Device>,
+    root: &Path,
+    volumes: &BTreeMap<DeviceName, PathBuf>,
+) -> Result<Averages, Error> {
     let mut wishes = Vec::new();
     for (name, device) in devices {
         let Device::Disk(disk) = device else { continue };
         if disk.limits.read.is_none() && disk.limits.write.is_none() {
             continue;
         }
-        let path = match &disk.source {
-            Some(source) if !disk.is_root() => PathBuf::from(source),
+        let path = match (&disk.source, &disk.volume) {
+            (Some(source), _) if !disk.is_root() => PathBuf::from(source),
+            (_, Some(_)) => match volumes.get(name) {
+                Some(path) => path.clone(),
+                // Optional, and not there.
+                None => continue,
+            },
             _ => root.to_owned(),
         };
         match behind(&path) {

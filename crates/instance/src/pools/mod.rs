@@ -5,13 +5,13 @@ use crate::instances::Registry;
 use crate::var::Var;
 use crate::{Error, Progress};
 use api::instances::Instance;
-use api::storage::{Amount, Pool, PoolResources, PoolsPost, Volume as Shown};
+use api::storage::{Amount, Pool, PoolResources, PoolsPost};
 use image::{ImageFiles, Limits};
 use model::devices::Disk;
 use model::names::{Fingerprint, InstanceName, PoolName};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use storage::{Available, DriverKind, EnsureError, Kind, Mounted, Volume, VolumeConfig, VolumeSource};
+use storage::{Available, DriverKind, EnsureError, Mounted, Volume, VolumeConfig, VolumeSource};
 use store::Store;
 use store::pools::Pool as Record;
 
@@ -157,33 +157,6 @@ impl Pools {
             space: Amount { used: resources.space_used, total: resources.space_total },
             inodes: Amount { used: resources.inodes_used, total: resources.inodes_total },
         })
-    }
-
-    /// What lives there.
-    ///
-    /// # Errors
-    /// Not found.
-    pub async fn volumes(&self, name: &str) -> Result<Vec<Shown>, Error> {
-        let held = self.held(name)?;
-        let volume = |kind: &str, name: String, user: String| Shown {
-            kind: kind.to_owned(),
-            name,
-            used_by: vec![user],
-            location: "none".to_owned(),
-            ..Shown::default()
-        };
-        let mut volumes: Vec<Shown> = held
-            .pool
-            .volumes(Kind::Image)
-            .await?
-            .iter()
-            .map(|image| volume("image", image.name().to_owned(), format!("/1.0/images/{}", image.name())))
-            .collect();
-        for user in self.show(&held).used_by {
-            let name = user.rsplit('/').next().unwrap_or_default().to_owned();
-            volumes.push(volume("container", name, user));
-        }
-        Ok(volumes)
     }
 
     /// Names and versions of the drivers in use, as the server shows them.

@@ -84,7 +84,7 @@ async fn a_pool_is_made_and_removed() {
     assert_eq!(pool.path(), path);
     assert_eq!(config, BTreeMap::from([("source".to_owned(), path.display().to_string())]));
     let modes = ["", "containers", "snapshots", "images", "custom"].map(|part| mode(&path.join(part)));
-    assert_eq!(modes, [0o711, 0o711, 0o700, 0o700, 0o711]);
+    assert_eq!(modes, [0o711, 0o711, 0o700, 0o700, 0o700]);
     let resources = pool.resources().await.unwrap();
     assert!(resources.space_total > resources.space_used && resources.space_used > 0);
     assert!(!pool.mount().await.unwrap());

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use store::snapshots::Snapshot as Record;
 
 /// A container's snapshots, oldest first.
-pub(super) type Snapshots = Arc<Vec<Arc<Record>>>;
+pub(crate) type Snapshots = Arc<Vec<Arc<Record>>>;
 
 impl Entry {
     /// The snapshot of this name.
