@@ -110,7 +110,10 @@ fn a_shifted_volume_is_for_containers_with_any_ids() {
     assert_eq!(on_disk(&d, "default", "v").join("a").metadata().unwrap().uid(), 5);
     for name in ["c1", "c2", "c3"] {
         assert_eq!(d.exec(name, &["stat", "-c", "%u:%g", "/srv/a"]), "5:6\n", "{name}");
-        d.exec(name, &["sh", "-c", &format!("echo {name} >> /srv/a; touch /srv/{name}; chown 7:8 /srv/{name}")]);
+        d.exec(
+            name,
+            &["sh", "-c", &format!("echo {name} >> /srv/a; touch /srv/{name}; chown 7:8 /srv/{name}")],
+        );
         assert_eq!(d.exec("c1", &["stat", "-c", "%u:%g", &format!("/srv/{name}")]), "7:8\n", "{name}");
     }
     d.lxc_ok(&["restart", "--force", "c2"]);
@@ -191,17 +194,28 @@ fn a_profile_gives_all_its_containers_a_volume() {
     d.exec("c1", &["touch", "/srv/data/here"]);
     d.exec("c2", &["rm", "/srv/data/here"]);
     let users = object(&d, "default", "v")["used_by"].clone();
-    assert_eq!(
-        users,
-        json!(["/1.0/containers/c1", "/1.0/containers/c2", "/1.0/profiles/default"])
-    );
+    assert_eq!(users, json!(["/1.0/containers/c1", "/1.0/containers/c2", "/1.0/profiles/default"]));
     assert!(d.lxc_fails(&["storage", "volume", "delete", "default", "v"]).contains("still in use"));
     d.lxc_ok(&["storage", "volume", "detach-profile", "default", "v", "default"]);
     d.lxc_ok(&["storage", "volume", "delete", "default", "v"]);
     let add = ["config", "device", "add", "c1", "x", "disk", "pool=default", "source=gone", "path=/x"];
     assert!(d.lxc_fails(&add).contains("gone"));
     d.lxc_ok(&[&add[..], &["optional=true"]].concat());
-    assert!(d.lxc_fails(&["config", "device", "add", "c1", "y", "disk", "pool=default", "source=v", "path=/y", "shift=true"]).contains("security.shifted"));
+    assert!(
+        d.lxc_fails(&[
+            "config",
+            "device",
+            "add",
+            "c1",
+            "y",
+            "disk",
+            "pool=default",
+            "source=v",
+            "path=/y",
+            "shift=true"
+        ])
+        .contains("security.shifted")
+    );
     // What is gone already keeps nobody from changing the rest.
     d.lxc_ok(&["storage", "volume", "create", "default", "gone"]);
     d.lxc_ok(&["config", "device", "unset", "c1", "x", "optional"]);
@@ -216,8 +230,9 @@ fn the_api_is_as_written_down() {
     let mut events = d.events("lifecycle,operation");
     let made = api.send("POST", &format!("{list}/custom"), &json!({"name": "v", "config": null}));
     assert_eq!((made.status, made.header("location")), (201, Some(url("default", "v").as_str())));
-    let event = events.until(|event| event["metadata"]["action"] == "storage-volume-created");
-    assert_eq!(event["metadata"]["source"], url("default", "v"));
+    let created = |event: &Value| event["metadata"]["action"] == "storage-volume-created";
+    let told = events.until("it is told", created);
+    assert_eq!(told.last().unwrap()["metadata"]["source"], url("default", "v"));
     let again = api.send("POST", list, &json!({"name": "v", "type": "custom"}));
     assert_eq!(again.status, 409, "{}", again.error());
     for (wrong, word) in [
@@ -231,14 +246,20 @@ fn the_api_is_as_written_down() {
         let refused = api.send("POST", list, &wrong);
         assert!(refused.status == 400 && refused.error().contains(word), "{wrong}: {}", refused.error());
     }
-    assert_eq!(api.send("POST", list, &json!({"name": "b", "source": {"type": "copy", "name": "no"}})).status, 404);
+    assert_eq!(
+        api.send("POST", list, &json!({"name": "b", "source": {"type": "copy", "name": "no"}})).status,
+        404
+    );
     assert_eq!(api.get("/1.0/storage-pools/no/volumes").status, 404);
     assert_eq!(api.get(&format!("{list}/teapots")).status, 400);
 
     let one = api.get(&url("default", "v"));
     let etag = one.header("etag").expect("a tag").to_owned();
     let volume = one.metadata();
-    assert_eq!((&volume["type"], &volume["location"], &volume["name"]), (&json!("custom"), &json!("none"), &json!("v")));
+    assert_eq!(
+        (&volume["type"], &volume["location"], &volume["name"]),
+        (&json!("custom"), &json!("none"), &json!("v"))
+    );
     assert_eq!(volume["used_by"], json!([]));
     let put = json!({"config": {"user.k": "v"}, "description": "mine"}).to_string();
     let headers = [("Content-Type", "application/json"), ("If-Match", etag.as_str())];
@@ -246,17 +267,23 @@ fn the_api_is_as_written_down() {
     assert_eq!(api.request("PUT", &url("default", "v"), &headers, put.as_bytes()).status, 412);
     assert_eq!(api.send("PATCH", &url("default", "v"), &json!({"config": {"user.l": "w"}})).status, 200);
     let volume = object(&d, "default", "v");
-    assert_eq!((&volume["config"], &volume["description"]), (&json!({"user.k": "v", "user.l": "w"}), &json!("mine")));
+    assert_eq!(
+        (&volume["config"], &volume["description"]),
+        (&json!({"user.k": "v", "user.l": "w"}), &json!("mine"))
+    );
 
     d.lxc_ok(&["init", "busybox", "c1"]);
     d.lxc_ok(&["snapshot", "c1", "s"]);
     let all = api.get(list).metadata();
     let all: Vec<&str> = all.as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert_eq!(all[..3], [
-        format!("{list}/containers/c1").as_str(),
-        format!("{list}/containers/c1/snapshots/s").as_str(),
-        format!("{list}/custom/v").as_str(),
-    ]);
+    assert_eq!(
+        all[..3],
+        [
+            format!("{list}/containers/c1").as_str(),
+            format!("{list}/containers/c1/snapshots/s").as_str(),
+            format!("{list}/custom/v").as_str(),
+        ]
+    );
     assert!(all[3].starts_with(&format!("{list}/images/")), "{all:?}");
     for path in [all[0], all[2], all[3]] {
         let plain = path.replace("/containers/", "/container/").replace("/images/", "/image/");
@@ -267,7 +294,10 @@ fn the_api_is_as_written_down() {
         }
     }
     let container = api.get(&format!("{list}/container/c1")).metadata();
-    assert_eq!((&container["type"], &container["used_by"]), (&json!("container"), &json!(["/1.0/containers/c1"])));
+    assert_eq!(
+        (&container["type"], &container["used_by"]),
+        (&json!("container"), &json!(["/1.0/containers/c1"]))
+    );
     assert_eq!(api.delete(&format!("{list}/container/c1")).status, 400);
     assert_eq!(api.delete(all[3]).status, 200, "an image is unpacked again");
     d.lxc_ok(&["init", "busybox", "c2"]);
@@ -279,7 +309,8 @@ fn the_api_is_as_written_down() {
 fn live(api: &Api) -> std::io::Result<()> {
     let v = url("default", "v");
     request(api, "POST", "/1.0/storage-pools/default/volumes/custom", &json!({"name": "v"}))?;
-    let devices = json!({"devices": {"data": {"type": "disk", "pool": "default", "source": "v", "path": "/srv"}}});
+    let devices =
+        json!({"devices": {"data": {"type": "disk", "pool": "default", "source": "v", "path": "/srv"}}});
     request(api, "PATCH", "/1.0/containers/c1", &devices)?;
     request(api, "POST", &format!("{v}/snapshots"), &json!({"name": "s"}))?;
     request(api, "POST", &format!("{v}/snapshots/s"), &json!({"name": "t"}))?;
@@ -331,7 +362,16 @@ fn crash_at_every_step() {
     let steps: BTreeSet<String> =
         std::fs::read_to_string(list.path()).expect("the list").lines().map(str::to_owned).collect();
     let verbs = [
-        "create", "snapshot", "resnapshot", "copy", "restore", "rename", "move", "unsnapshot", "delete", "attach",
+        "create",
+        "snapshot",
+        "resnapshot",
+        "copy",
+        "restore",
+        "rename",
+        "move",
+        "unsnapshot",
+        "delete",
+        "attach",
     ];
     if steps.is_empty() {
         skip!("the daemon names no steps: it is no debug build");

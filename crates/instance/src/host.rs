@@ -20,7 +20,7 @@ use crate::seccomp::Filters;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::var::Var;
-use crate::volumes::{Handles, Volumes};
+use crate::volumes::{self, Handles, Volumes};
 use api::events::Lifecycle;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,7 +94,11 @@ impl Host {
         let forwarder = Forwarder::new(var.root(), &program);
         let registry = Registry::default();
         let balancer = Balancer::start(registry.clone(), platform.layout().clone(), var.cgroup_base());
-        let pools = Pools::open(var.clone(), store.clone(), registry.clone()).await?;
+        let catalog = Catalog::open(&store).await?;
+        let known = volumes::Catalog::open(&store).await?;
+        let opened =
+            Pools::open(var.clone(), store.clone(), registry.clone(), catalog.clone(), known.clone());
+        let pools = opened.await?;
         let networks = Networks::open(var.clone(), store.clone(), registry.clone()).await?;
         let images = Images::open(
             var.clone(),
@@ -104,7 +108,6 @@ impl Host {
             platform.host().architecture,
         )
         .await?;
-        let catalog = Catalog::open(&store).await?;
         let apparmor = Apparmor::open(var.clone()).await?;
         let server =
             Server::new(store.clone(), platform.clone(), pools.clone(), apparmor.clone(), settings.clone());
@@ -115,8 +118,9 @@ impl Host {
             profiles: catalog.clone(),
             platform: platform.clone(),
             lifecycle: lifecycle.clone(),
+            catalog: known,
         };
-        let volumes = Volumes::open(handles).await?;
+        let volumes = Volumes::new(handles);
         let context = Arc::new(Context {
             var,
             store: store.clone(),
@@ -149,7 +153,18 @@ impl Host {
         networks.bring_up().await;
         let profiles = Profiles::new(store.clone(), catalog, instances.clone());
         tokio::spawn(pools.clone().await_devices(instances.clone(), left));
-        Ok(Self { instances, profiles, images, networks, pools, volumes, server, settings, certificates, store })
+        Ok(Self {
+            instances,
+            profiles,
+            images,
+            networks,
+            pools,
+            volumes,
+            server,
+            settings,
+            certificates,
+            store,
+        })
     }
 
     /// Starts what should run, after a boot of the host. Called once, after the socket listens.

@@ -78,7 +78,10 @@ pub(crate) async fn patch(
     let present = volumes.snapshot(&pool, VolumeKind::parse(&kind)?, &name, &snapshot).await?;
     let mut put = serde_json::Map::new();
     put.insert("description".to_owned(), present.description.into());
-    put.insert("expires_at".to_owned(), serde_json::to_value(present.expires_at).map_err(Refusal::unexpected)?);
+    put.insert(
+        "expires_at".to_owned(),
+        serde_json::to_value(present.expires_at).map_err(Refusal::unexpected)?,
+    );
     put.extend(patch);
     let put = serde_json::from_value(put.into()).map_err(|error| Refusal::bad_request(error.to_string()))?;
     self::put(State(volumes), operations, Path((pool, kind, name, snapshot)), expected, Json(put)).await
@@ -91,8 +94,7 @@ pub(crate) async fn rename(
     Path((pool, kind, name, snapshot)): Path<One>,
     Json(post): Json<VolumeSnapshotPost>,
 ) -> Answer {
-    let work =
-        volumes.rename_snapshot(&pool, VolumeKind::parse(&kind)?, &name, (&snapshot, &post.name))?;
+    let work = volumes.rename_snapshot(&pool, VolumeKind::parse(&kind)?, &name, (&snapshot, &post.name))?;
     accepted(&operations.run(task("Renaming storage volume snapshot", &pool, &name), work))
 }
 

@@ -32,7 +32,11 @@ fn tag(volume: &Volume) -> Result<Etag, Refusal> {
     Etag::of(&(&volume.name, &volume.kind, &volume.config, &volume.description))
 }
 
-async fn check(volumes: &Volumes, place: (&str, VolumeKind, &str), expected: &IfMatch) -> Result<(), Refusal> {
+async fn check(
+    volumes: &Volumes,
+    place: (&str, VolumeKind, &str),
+    expected: &IfMatch,
+) -> Result<(), Refusal> {
     let (pool, kind, name) = place;
     if expected.is_given() {
         expected.check(&tag(&volumes.get(pool, kind, name).await?)?)?;

@@ -35,17 +35,19 @@ pub(super) fn check(context: &Context, expanded: &Expanded) -> Result<Checked, E
 pub(super) fn check_change(context: &Context, before: &Expanded, after: &Expanded) -> Result<Checked, Error> {
     let mut after = after.without_old_faults(before);
     // A volume that is gone is such a fault.
-    after.devices.retain(|name, device| before.devices.get(name) != Some(device) || !is_gone(context, device));
+    after
+        .devices
+        .retain(|name, device| before.devices.get(name) != Some(device) || !is_gone(context, device));
     check(context, &after)
 }
 
 /// Whether a device is a volume that is not there.
 fn is_gone(context: &Context, device: &Properties) -> bool {
     matches!(Device::parse("disk", device), Ok(Device::Disk(disk)) if disk
-        .custom_volume()
-        .is_some_and(|(pool, name)| {
-            context.volumes.check(&Place { pool: pool.clone(), name: name.clone() }).is_err()
-        }))
+    .custom_volume()
+    .is_some_and(|(pool, name)| {
+        context.volumes.check(&Place { pool: pool.clone(), name: name.clone() }).is_err()
+    }))
 }
 
 /// Types for what was checked when it was stored.

@@ -64,7 +64,8 @@ pub(crate) fn map_of(
         return Ok(None);
     }
     let taken = taken(registry, &view.name, platform.idmap());
-    let allocation = for_container(platform.idmap(), &config.idmapping, kept, &taken).map_err(Error::Idmap)?;
+    let allocation =
+        for_container(platform.idmap(), &config.idmapping, kept, &taken).map_err(Error::Idmap)?;
     Ok(Some(Some(allocation.map)))
 }
 

@@ -94,8 +94,7 @@ impl Owner {
         }
         let found = tokio::task::spawn_blocking(move || disks::limits_of(&devices, &root, &volumes)).await;
         drop(held);
-        found
-            .map_err(|_| Error::Shutdown)?
+        found.map_err(|_| Error::Shutdown)?
     }
 
     async fn write_limits(&self, settings: Settings) -> Result<(), Error> {

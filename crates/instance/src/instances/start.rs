@@ -197,7 +197,16 @@ impl Owner {
         }
         changes.insert("volatile.idmap.next".to_owned(), json(idmap.as_ref()));
         changes.insert("volatile.idmap.current".to_owned(), json(idmap.as_ref()));
-        Ok(Prepared { spec, volume, nics, idmap, seccomp, given: devices.fds, volumes: devices.volumes, changes })
+        Ok(Prepared {
+            spec,
+            volume,
+            nics,
+            idmap,
+            seccomp,
+            given: devices.fds,
+            volumes: devices.volumes,
+            changes,
+        })
     }
 
     /// Makes the owners on disk what the mount needs. True: the mount maps ids, so they are the

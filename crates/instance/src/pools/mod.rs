@@ -3,7 +3,7 @@
 use crate::catalog::{Stamp, Table};
 use crate::instances::Registry;
 use crate::var::Var;
-use crate::{Error, Progress};
+use crate::{Error, Progress, profiles, volumes};
 use api::instances::Instance;
 use api::storage::{Amount, Pool, PoolResources, PoolsPost};
 use image::{ImageFiles, Limits};
@@ -33,6 +33,8 @@ pub struct Pools {
     var: Var,
     store: Store,
     registry: Registry,
+    profiles: profiles::Catalog,
+    volumes: volumes::Catalog,
     table: Table<Held>,
     /// Drivers of this host.
     known: Arc<OnceLock<Vec<Available>>>,
@@ -40,12 +42,18 @@ pub struct Pools {
 
 impl Pools {
     /// Opens every pool. One that cannot be used does not stop the others.
-    pub(crate) async fn open(var: Var, store: Store, registry: Registry) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        var: Var,
+        store: Store,
+        registry: Registry,
+        profiles: profiles::Catalog,
+        volumes: volumes::Catalog,
+    ) -> Result<Self, Error> {
         let (table, known) = (Table::default(), Arc::new(OnceLock::new()));
         let learned = known.clone();
         // Programs are asked for their versions: nobody has to wait for that.
         tokio::spawn(async move { learned.set(storage::with_versions().await) });
-        let pools = Self { var, store, registry, table, known };
+        let pools = Self { var, store, registry, profiles, volumes, table, known };
         for record in pools.store.read(store::pools::list).await? {
             let kind = DriverKind::parse(&record.driver).map_err(storage::Error::from)?;
             let pool = storage::Pool::open(pools.var.root(), record.name.clone(), kind, &record.config)?;
@@ -82,22 +90,33 @@ impl Pools {
 
     fn show(&self, held: &Held) -> Pool {
         let record = &held.record;
-        let users = self.registry.all();
         Pool {
             config: record.config.clone(),
             description: record.description.clone(),
             name: record.name.to_string(),
             driver: record.driver.clone(),
-            used_by: users
-                .iter()
-                .map(|entry| entry.view())
-                .filter(|view| self.of_instance(view).is_ok_and(|pool| pool == record.name))
-                .map(|view| format!("/1.0/containers/{}", view.name))
-                .collect(),
+            used_by: self.users(&record.name),
             status: if held.unavailable.is_some() { "Unavailable" } else { "Created" }.to_owned(),
             reason: held.unavailable.clone().unwrap_or_default(),
             locations: vec!["none".to_owned()],
         }
+    }
+
+    /// Containers and custom volumes that are there, and profiles that name it.
+    fn users(&self, pool: &PoolName) -> Vec<String> {
+        let views = self.registry.all().into_iter().map(|entry| entry.view());
+        let containers = views
+            .filter(|view| self.of_instance(view).is_ok_and(|found| found == *pool))
+            .map(|view| format!("/1.0/containers/{}", view.name));
+        let named = |profile: &Arc<store::profiles::Profile>| {
+            profile.devices.values().any(|device| {
+                device.get("type").is_some_and(|kind| kind == "disk")
+                    && device.get("pool").is_some_and(|found| found == pool.as_str())
+            })
+        };
+        let profiles = self.profiles.all().into_iter().filter(named);
+        let profiles = profiles.map(|profile| format!("/1.0/profiles/{}", profile.name));
+        containers.chain(profiles).chain(self.volumes.urls(pool)).collect()
     }
 
     /// Makes a pool.

@@ -94,7 +94,7 @@ pub(crate) struct Catalog(Table<Held>);
 
 impl Catalog {
     /// Reads all.
-    pub(super) async fn open(store: &Store) -> Result<Self, Error> {
+    pub(crate) async fn open(store: &Store) -> Result<Self, Error> {
         let read = |conn: &store::Conn<'_>| {
             let volumes = store::volumes::all(conn, VolumeKind::Custom)?;
             Ok::<_, store::Error>((volumes, store::volume_snapshots::list(conn)?))
@@ -132,6 +132,11 @@ impl Catalog {
         all.retain(|held| held.place.pool == *pool);
         all.sort_by(|a, b| a.place.name.cmp(&b.place.name));
         all
+    }
+
+    /// Where clients find those of a pool.
+    pub(crate) fn urls(&self, pool: &PoolName) -> Vec<String> {
+        self.of_pool(pool).iter().map(|held| held.place.url()).collect()
     }
 
     /// All of them.

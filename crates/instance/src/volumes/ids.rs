@@ -83,12 +83,7 @@ impl Held {
 impl Volumes {
     /// Refuses to change the owners of files that another container uses. All that have the volume must
     /// have the same ids, also those that do not run: they find their files as they left them.
-    pub(super) fn same_ids(
-        &self,
-        held: &Held,
-        container: &str,
-        idmap: Option<&IdMap>,
-    ) -> Result<(), Error> {
+    pub(super) fn same_ids(&self, held: &Held, container: &str, idmap: Option<&IdMap>) -> Result<(), Error> {
         let place = &held.place;
         if held.is_shifted() {
             return self.others_run_not(place, container);
@@ -180,7 +175,10 @@ mod tests {
         let from = Config::from([(LAST.to_owned(), "[]".to_owned())]);
         let mut to = Config::from([(NEXT.to_owned(), "x".to_owned()), ("size".to_owned(), "1GB".to_owned())]);
         inherit(&mut to, &from);
-        assert_eq!(to, Config::from([(LAST.to_owned(), "[]".to_owned()), ("size".to_owned(), "1GB".to_owned())]));
+        assert_eq!(
+            to,
+            Config::from([(LAST.to_owned(), "[]".to_owned()), ("size".to_owned(), "1GB".to_owned())])
+        );
         assert_eq!(map(&to, LAST).unwrap(), None);
     }
 }

@@ -71,7 +71,7 @@ pub(crate) struct Inner {
     pub(crate) attachments: Attachments,
 }
 
-/// What volumes are made of besides the catalog.
+/// What volumes are made of.
 pub(crate) struct Handles {
     pub(crate) store: Store,
     pub(crate) pools: Pools,
@@ -79,17 +79,17 @@ pub(crate) struct Handles {
     pub(crate) profiles: profiles::Catalog,
     pub(crate) platform: Platform,
     pub(crate) lifecycle: UnboundedSender<Lifecycle>,
+    pub(crate) catalog: Catalog,
 }
 
 impl Volumes {
-    /// Reads what is known of all custom volumes.
-    pub(crate) async fn open(handles: Handles) -> Result<Self, Error> {
-        let Handles { store, pools, registry, profiles, platform, lifecycle } = handles;
-        let catalog = Catalog::open(&store).await?;
+    /// Puts the parts together.
+    pub(crate) fn new(handles: Handles) -> Self {
+        let Handles { store, pools, registry, profiles, platform, lifecycle, catalog } = handles;
         let (turns, attachments) = Default::default();
         let inner =
             Inner { store, pools, registry, profiles, platform, catalog, lifecycle, turns, attachments };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// Refuses a volume that is not there.

@@ -11,6 +11,8 @@ use store::volumes::VolumeKind;
 impl Volumes {
     /// Finishes or undoes it.
     pub(crate) async fn repair(&self, work: VolumeWork) -> Result<(), Error> {
+        // It may be done late, when a pool has come back.
+        let _turn = self.inner.turns.alone(&work.place()).await;
         match work {
             VolumeWork::Create { pool, volume } => {
                 let place = Place { pool, name: volume };
@@ -95,9 +97,10 @@ impl Volumes {
             return Ok(());
         }
         let (of, gone) = (place.clone(), name.clone());
-        let write = self.inner.store.write(move |tx| {
-            store::volume_snapshots::delete(tx, of.of(), &gone).map(|()| Stamp::take())
-        });
+        let write = self
+            .inner
+            .store
+            .write(move |tx| store::volume_snapshots::delete(tx, of.of(), &gone).map(|()| Stamp::take()));
         let stamp = write.await?;
         let mut new = held.as_ref().clone();
         new.snapshots.retain(|snapshot| snapshot.name != *name);

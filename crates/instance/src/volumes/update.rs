@@ -82,7 +82,10 @@ impl Volumes {
             .map_err(storage::Error::from)?;
         let shifted = |config: &Config| config.get(SHIFTED).is_some_and(|value| is_true(value));
         if shifted(&old.record.config) != shifted(&new.record.config) {
-            self.not_running(&place, "the owners of its files change with security.shifted; stop them first")?;
+            self.not_running(
+                &place,
+                "the owners of its files change with security.shifted; stop them first",
+            )?;
         }
         let before = old.config(&pool)?;
         if (before.size, before.use_refquota) == (wanted.size, wanted.use_refquota) {

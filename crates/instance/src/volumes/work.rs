@@ -1,5 +1,6 @@
 //! What is done to volumes in several steps, as the journal keeps it.
 
+use super::Place;
 use crate::journal::Entry;
 use model::names::{PoolName, SnapshotName, VolumeName};
 use serde::{Deserialize, Serialize};
@@ -42,19 +43,26 @@ impl VolumeWork {
         }
     }
 
+    /// The volume that it is done to.
+    pub(super) fn place(&self) -> Place {
+        let (Self::Create { pool, volume }
+        | Self::Delete { pool, volume }
+        | Self::Resize { pool, volume }
+        | Self::Restore { pool, volume, .. }
+        | Self::Rename { pool, from: volume, .. }
+        | Self::Snapshot { pool, volume, .. }
+        | Self::DeleteSnapshot { pool, volume, .. }
+        | Self::RenameSnapshot { pool, volume, .. }) = self;
+        Place { pool: pool.clone(), name: volume.clone() }
+    }
+
     /// What it is done to, likewise.
     pub(crate) fn subject(&self) -> String {
         match self {
-            Self::Create { pool, volume }
-            | Self::Delete { pool, volume }
-            | Self::Resize { pool, volume }
-            | Self::Restore { pool, volume, .. }
-            | Self::Rename { pool, from: volume, .. } => format!("{pool}/{volume}"),
-            Self::Snapshot { pool, volume, snapshot }
-            | Self::DeleteSnapshot { pool, volume, snapshot }
-            | Self::RenameSnapshot { pool, volume, from: snapshot, .. } => {
-                format!("{pool}/{volume}/{snapshot}")
-            }
+            Self::Snapshot { snapshot, .. }
+            | Self::DeleteSnapshot { snapshot, .. }
+            | Self::RenameSnapshot { from: snapshot, .. } => format!("{}/{snapshot}", self.place()),
+            _ => self.place().to_string(),
         }
     }
 }

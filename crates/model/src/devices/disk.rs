@@ -66,10 +66,9 @@ pub(super) fn parse(read: &Reader<'_>) -> Result<Disk, DeviceError> {
     }
     let flag = |property| Ok::<_, DeviceError>(read.bool(property)?.unwrap_or(false));
     let (recursive, shift) = (flag("recursive")?, flag("shift")?);
-    for (property, set, instead) in [
-        ("recursive", recursive, "leave it out"),
-        ("shift", shift, "set security.shifted on the volume"),
-    ] {
+    for (property, set, instead) in
+        [("recursive", recursive, "leave it out"), ("shift", shift, "set security.shifted on the volume")]
+    {
         if set && volume.is_some() {
             return Err(DeviceError::NotForVolumes { device: read.name().to_owned(), property, instead });
         }

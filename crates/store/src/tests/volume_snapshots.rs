@@ -53,8 +53,8 @@ async fn snapshots_go_where_their_volume_goes() {
     assert_eq!(found[0], (other.clone(), w.clone(), taken));
     assert_eq!((found[1].2.name.as_str(), found[1].2.description.as_str()), ("third", "e"));
     let (o, name) = (other.clone(), w.clone());
-    let exists =
-        store.read(move |conn| volume_snapshots::exists(conn, Of { pool: &o, volume: &name }, &snap("third")));
+    let exists = store
+        .read(move |conn| volume_snapshots::exists(conn, Of { pool: &o, volume: &name }, &snap("third")));
     assert!(exists.await.unwrap());
     let o = other.clone();
     store

@@ -14,7 +14,8 @@ impl Volumes {
             tokio::time::sleep(PAUSE).await;
             let now = Time::now();
             for held in self.inner.catalog.all() {
-                for snapshot in held.snapshots.iter().filter(|s| s.expires_at.is_set() && s.expires_at <= now) {
+                for snapshot in held.snapshots.iter().filter(|s| s.expires_at.is_set() && s.expires_at <= now)
+                {
                     let (place, name) = (held.place.clone(), snapshot.name.clone());
                     if let Err(error) = self.delete_snapshot_now(place, name).await {
                         tracing::error!(

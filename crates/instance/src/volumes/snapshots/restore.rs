@@ -47,11 +47,8 @@ impl Volumes {
         let config = new.config(&pool)?;
         let mut steps = Steps::new(&place.to_string());
         let store = &self.inner.store;
-        let at = |staged| VolumeWork::Restore {
-            pool: place.pool.clone(),
-            volume: place.name.clone(),
-            staged,
-        };
+        let at =
+            |staged| VolumeWork::Restore { pool: place.pool.clone(), volume: place.name.clone(), staged };
         let journal = steps.run("volume-restore:journal", journal::begin(store, at(None).into())).await?;
         steps.undo("volume-restore:journal", journal::give_up(store.clone(), journal));
         let (volume, source) = (place.volume(), VolumeSource::still(place.snapshot(&snapshot)));
@@ -78,7 +75,10 @@ impl Volumes {
         let undo = store.clone();
         steps.undo("volume-restore:record", async move {
             if let Err(error) = undo.write(move |tx| store::volumes::update(tx, &old)).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "cannot give a volume its keys back");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot give a volume its keys back"
+                );
             }
         });
         let exchanged = async { Ok(pool.commit_staged(&volume, staged).await?) };
@@ -94,9 +94,9 @@ impl Volumes {
 
     /// A driver may have been told to remove newer snapshots on the way.
     async fn forget_removed(&self, pool: &Pool, held: Held) {
-        let removes = held.config(pool).is_ok_and(|config| {
-            config.or(&pool.config().volume).remove_snapshots.unwrap_or(false)
-        });
+        let removes = held
+            .config(pool)
+            .is_ok_and(|config| config.or(&pool.config().volume).remove_snapshots.unwrap_or(false));
         if !removes {
             return;
         }
