@@ -341,6 +341,7 @@ impl Error {
             | Self::VolumeBusy { .. }
             | Self::IdmapsDiffer { .. }
             | Self::NotCustom { .. }
+            | Self::Storage(storage::Error::Config(_) | storage::Error::Cannot { .. })
             | Self::Unsupported { .. } => Kind::BadRequest,
             Self::NotAuthorized => Kind::Forbidden,
             Self::TooManyGuesses { .. } => Kind::TooOften,
@@ -352,10 +353,6 @@ impl Error {
             }
             Self::File(error) => match error.errno() {
                 Some(errno) if errno == rustix::io::Errno::NOENT.raw_os_error() => Kind::NotFound,
-                _ => Kind::Internal,
-            },
-            Self::Storage(error) => match error {
-                storage::Error::Config(_) | storage::Error::Cannot { .. } => Kind::BadRequest,
                 _ => Kind::Internal,
             },
             Self::Store(error) => match error {
