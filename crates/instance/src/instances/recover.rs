@@ -6,6 +6,7 @@ use super::backup::Backup;
 use super::gate;
 use super::owner::{Owner, Request as Ask};
 use crate::Error;
+use crate::volumes::Place;
 use api::Config;
 use api::instances::{Instance, Snapshot as ApiSnapshot};
 use api::storage::PoolsPost;
@@ -244,14 +245,7 @@ impl Instances {
         let context = &self.context;
         match known {
             Known::Custom => {
-                let volume = store::volumes::Volume {
-                    pool: pool.name().clone(),
-                    kind: VolumeKind::Custom,
-                    name: found.name.clone(),
-                    description: String::new(),
-                    config: Config::new(),
-                };
-                context.store.write(move |tx| store::volumes::insert(tx, &volume)).await?;
+                context.volumes.adopt(Place::parse(pool.name().as_str(), &found.name)?).await?;
             }
             Known::Container { record, snapshots } => {
                 let reservation = context.registry.reserve(record.name.as_str())?;

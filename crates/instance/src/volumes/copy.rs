@@ -98,7 +98,7 @@ impl Volumes {
         let along = source.snapshots();
         snapshots.retain(|snapshot| along.contains(&snapshot.name));
         let held = new_held(target.clone(), description, config, snapshots);
-        steps.run("volume-copy:record", self.record_new(held, journal)).await?;
+        steps.run("volume-copy:record", self.record_new(held, Some(journal))).await?;
         steps.keep();
         self.tell("created", &target, None);
         Ok(())

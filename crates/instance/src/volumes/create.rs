@@ -90,7 +90,7 @@ impl Volumes {
         let undo = pool.clone();
         steps.undo("volume-create:volume", async move { Pools::take_back(&undo, &volume).await });
         let held = new_held(place.clone(), description, config, Vec::new());
-        steps.run("volume-create:record", self.record_new(held, journal)).await?;
+        steps.run("volume-create:record", self.record_new(held, Some(journal))).await?;
         steps.keep();
         self.tell("created", &place, None);
         Ok(())
@@ -106,14 +106,16 @@ impl Volumes {
     }
 
     /// Writes down that it is there.
-    pub(super) async fn record_new(&self, held: Held, journal: JournalId) -> Result<(), Error> {
+    pub(super) async fn record_new(&self, held: Held, journal: Option<JournalId>) -> Result<(), Error> {
         let stored = held.clone();
         let write = self.inner.store.write(move |tx| {
             store::volumes::insert(tx, &stored.record)?;
             for snapshot in &stored.snapshots {
                 store::volume_snapshots::insert(tx, stored.place.of(), snapshot)?;
             }
-            store::journal::end(tx, journal)?;
+            if let Some(journal) = journal {
+                store::journal::end(tx, journal)?;
+            }
             Ok(Stamp::take())
         });
         let stamp = write.await?;

@@ -12,7 +12,7 @@ use crate::instances;
 use api::Config;
 use model::IdMap;
 use model::config::is_true;
-use model::idmap::IdRange;
+use model::idmap::{IdRange, MIN_IDS};
 use std::path::Path;
 
 pub(super) const LAST: &str = "volatile.idmap.last";
@@ -36,6 +36,21 @@ pub(super) fn inherit(config: &mut Config, from: &Config) {
             Some(value) => drop(config.insert(key.to_owned(), value.clone())),
             None => drop(config.remove(key)),
         }
+    }
+}
+
+/// Says whose files are in a volume of which only the owner of its root is known: containers that are not
+/// isolated share a map, others have ranges that usually begin at multiples of the usual size.
+pub(super) fn guess(config: &mut Config, daemon: Option<&IdMap>, owner: u32) {
+    let Some((daemon, shared)) = daemon.and_then(|map| Some((map, *map.uids.first()?))) else { return };
+    let Some(offset) = owner.checked_sub(shared.host).filter(|offset| *offset < shared.count) else { return };
+    let map = if offset < MIN_IDS {
+        daemon.clone()
+    } else {
+        IdMap::contiguous(shared.host + offset / MIN_IDS * MIN_IDS, MIN_IDS)
+    };
+    for key in [LAST, NEXT] {
+        config.insert(key.to_owned(), map.to_json());
     }
 }
 
@@ -168,6 +183,19 @@ mod tests {
         }
         assert_eq!(rest.container_uid(2_000_000_000), Some(2_000_000_000));
         assert_eq!((rest.container_gid(500), rest.container_gid(1_000_000)), (Some(500), None));
+    }
+
+    #[test]
+    fn the_owner_of_a_root_tells_a_map() {
+        let daemon = IdMap::contiguous(1_000_000, 1_000_000_000);
+        let of = |owner| {
+            let mut config = Config::new();
+            guess(&mut config, Some(&daemon), owner);
+            map(&config, LAST).unwrap()
+        };
+        assert_eq!((of(0), of(999_999)), (None, None));
+        assert_eq!(of(1_001_000), Some(daemon.clone()));
+        assert_eq!(of(1_000_000 + 65536 + 7), Some(IdMap::contiguous(1_000_000 + 65536, 65536)));
     }
 
     #[test]

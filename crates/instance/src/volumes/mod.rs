@@ -10,11 +10,13 @@
 //! | [`view`], [`state`] | what clients see |
 //! | `create`, `copy`, `update`, `rename`, `relocate`, `delete` | one verb each |
 //! | [`snapshots`] | what volumes were |
+//! | `adopt` | volumes that are in a pool and not in the database |
 //! | [`work`], [`repair`] | what an interrupted daemon leaves, and what the next one does about it |
 //!
 //! A verb takes its turn at the volume, writes into the journal what it begins, changes the files and
 //! then the record; a crash in between is finished or undone by the next daemon.
 
+mod adopt;
 mod attach;
 mod catalog;
 mod copy;
