@@ -61,6 +61,7 @@ async fn attempt(
     let (from, to, options) = (device.to_owned(), target.to_owned(), options.clone());
     blocking(target, move || {
         let data = options.data.as_c_str();
+        tools::crash::step();
         rustix::mount::mount(&from, &to, filesystem.name(), options.flags, data)
             .map_err(io_error("mount a volume on", to))
     })
@@ -123,6 +124,7 @@ pub(crate) async fn unmount(target: &Path) -> Result<Unmounted, BlockError> {
 /// Writing back what was changed can take long, so it does not block anything else.
 async fn detach(target: &Path, flags: UnmountFlags) -> Result<(), Errno> {
     let path = target.to_owned();
+    tools::crash::step();
     let work = tokio::task::spawn_blocking(move || rustix::mount::unmount(path, flags));
     work.await.unwrap_or(Err(Errno::INTR))
 }

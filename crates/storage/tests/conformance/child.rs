@@ -24,6 +24,7 @@ pub(crate) enum Operation {
     DeleteSnapshot,
     Grow,
     Transfer,
+    DeletePool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +109,7 @@ pub(crate) async fn operate(operation: Operation, pool: &TestPool, other: Option
         Operation::Grow => {
             pool.resize(&c1, &size(200)).await.unwrap();
         }
+        Operation::DeletePool => return pool.delete().await.unwrap(),
         Operation::Transfer => {
             let snapshots = vec![snap("s1"), snap("s2")];
             let parcel = Parcel { volume: container("far"), snapshots, config: none(), running: false };

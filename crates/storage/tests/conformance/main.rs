@@ -90,6 +90,7 @@ macro_rules! scenarios {
                 while_one_is_removed
                 while_one_is_resized
                 while_one_comes_from_another_pool
+                while_a_pool_is_removed
                 while_a_future_is_dropped
             }
             twice {

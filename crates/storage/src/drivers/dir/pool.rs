@@ -100,8 +100,10 @@ impl State {
     pub(super) fn delete(&self) -> Result<(), Error> {
         for (part, _) in PARTS {
             crate::tree::remove_tree(&self.paths.part(part))?;
+            tools::crash::step();
         }
         self.unmount()?;
+        tools::crash::step();
         remove(&self.paths.mount)?;
         match self.source()?.filter(|source| *source != self.paths.mount) {
             // A directory that has other things, or is a mount point, is not ours alone.

@@ -220,6 +220,29 @@ pub(crate) async fn while_one_is_resized(site: &Site) {
     .await;
 }
 
+/// A pool that was half removed can be removed again, usable or not.
+pub(crate) async fn while_a_pool_is_removed(site: &Site) {
+    let note = site.host.path("note");
+    for nth in 1.. {
+        let pool = site.pool().await;
+        pool.image('a').await;
+        let died = child::die_at(nth, Operation::DeletePool, &[&pool], &note);
+        if died {
+            eprintln!("died at step {nth}");
+            let again = TestPool::open(&pool.var, pool.name().as_str(), pool.kind(), pool.recorded.clone());
+            if let Err(error) = again.mount().await {
+                eprintln!("  it cannot be mounted: {error}");
+            }
+            again.delete().await.unwrap();
+        }
+        site.host.remove_made();
+        assert_eq!(site.host.left(), Vec::<String>::new());
+        if !died {
+            break;
+        }
+    }
+}
+
 /// A future that is given up after it was asked so many times.
 struct UpTo<F> {
     future: Pin<Box<F>>,
