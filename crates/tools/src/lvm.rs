@@ -10,7 +10,9 @@ pub use report::{Group, Logical, Status};
 
 use crate::run::{Output, Run, RunError};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// It waits for other commands of its kind, and for udev.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
@@ -77,8 +79,16 @@ impl Lvm {
         Run::new("lvm").args([command, "--config", &self.config]).deadline(DEADLINE)
     }
 
+    /// Runs what changes something. It comes to its end also when nobody waits for it any more: a command that
+    /// is killed while it holds a device back leaves it so, and whoever writes to that waits for ever.
     async fn done(run: Run) -> Result<(), RunError> {
-        run.output().await.map(drop)
+        let mut waiting = Waiting(Some(tokio::spawn(async move { run.output().await.map(drop) })));
+        let Some(task) = waiting.0.as_mut() else { return Ok(()) };
+        let result = task.await;
+        waiting.0 = None;
+        result.unwrap_or_else(|_| {
+            Err(RunError::Io { program: "lvm".to_owned(), source: std::io::ErrorKind::Interrupted.into() })
+        })
     }
 
     fn report(&self, command: &str, fields: &str) -> Run {
@@ -317,6 +327,33 @@ impl Lvm {
         }
         let paths = names.iter().map(|name| path(group, name));
         Self::done(self.run("lvremove").args(["--force", "--yes"]).args(paths)).await
+    }
+}
+
+type Task = JoinHandle<Result<(), RunError>>;
+
+/// Commands that nobody waits for any more.
+static ABANDONED: Mutex<Vec<Task>> = Mutex::new(Vec::new());
+
+struct Waiting(Option<Task>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            let mut abandoned = ABANDONED.lock().unwrap_or_else(PoisonError::into_inner);
+            abandoned.retain(|task| !task.is_finished());
+            abandoned.push(task);
+        }
+    }
+}
+
+/// Waits for commands that nobody else waits for any more.
+pub async fn settle() {
+    let abandoned = std::mem::take(&mut *ABANDONED.lock().unwrap_or_else(PoisonError::into_inner));
+    for task in abandoned {
+        if let Ok(Err(error)) = task.await {
+            tracing::debug!(%error, "a command that nobody waited for has failed");
+        }
     }
 }
 

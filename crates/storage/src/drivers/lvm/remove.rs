@@ -61,15 +61,16 @@ impl Lvm {
             trash.push(other);
         }
         tracing::debug!(pool = %self.pool, error = &error as &dyn std::error::Error, "deleted volumes are still used");
-        self.remove_later(tool, trash);
+        self.remove_later(tool, trash, PAUSE);
         Ok(())
     }
 
-    fn remove_later(&self, tool: &Tool, names: Vec<String>) {
+    /// Removes logical volumes in the background, the first time after `pause`.
+    pub(super) fn remove_later(&self, tool: &Tool, names: Vec<String>, mut pause: Duration) {
         let (tool, group, pool) = (tool.clone(), self.group.clone(), self.pool.clone());
         let removal = tokio::spawn(async move {
             for _ in 0..TRIES {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(std::mem::replace(&mut pause, PAUSE)).await;
                 match tool.remove(&group, &names).await {
                     Ok(()) => return,
                     Err(error) => tracing::debug!(%pool, %error, "a deleted volume is still used"),
@@ -89,6 +90,7 @@ impl Lvm {
     }
 
     pub(super) async fn wait_for_removals(&self) -> Result<(), Error> {
+        tools::lvm::settle().await;
         let removals = std::mem::take(&mut self.known().removals);
         for removal in removals {
             removal.await.map_err(|_| Error::ShuttingDown)?;

@@ -1,11 +1,12 @@
 //! Another content for a volume: made beside it, then put in its place by names.
 
-use super::{Lvm, names, unique};
+use super::{EXTENT, Lvm, names, unique};
 use crate::block;
 use crate::config::VolumeConfig;
 use crate::error::Error;
 use crate::volume::{Staged, Volume, VolumeSource};
-use tools::lvm::{Logical, Lvm as Tool};
+use std::time::Duration;
+use tools::lvm::{Logical, Lvm as Tool, Snapshot};
 
 impl Lvm {
     fn staged_name(&self, volume: &Volume) -> Result<names::Name, Error> {
@@ -19,9 +20,12 @@ impl Lvm {
         source: VolumeSource,
         config: &VolumeConfig,
     ) -> Result<Staged, Error> {
-        self.remove_staged(volume).await?;
         let tool = self.tool().await?;
         let name = self.staged_name(volume)?;
+        if let (VolumeSource::Volume { volume: of, .. }, Some(_)) = (&source, &self.thin) {
+            return self.stage_clone(&tool, volume, &name, of, config).await;
+        }
+        self.remove_staged(volume).await?;
         let draft = self.make_draft(source, config).await?;
         let temporary = Self::draft_volume(&draft);
         let work = async {
@@ -37,6 +41,44 @@ impl Lvm {
         let result = work.await;
         if result.is_err() {
             self.discard_draft(draft).await?;
+        }
+        result
+    }
+
+    /// With a thin pool, the content of another volume is there at once. Whoever has no number for it yet, after
+    /// a crash, has it removed.
+    async fn stage_clone(
+        &self,
+        tool: &Tool,
+        volume: &Volume,
+        name: &names::Name,
+        of: &Volume,
+        config: &VolumeConfig,
+    ) -> Result<Staged, Error> {
+        let origin = self.name(of)?.name;
+        let make = || tool.snapshot(&self.group, &origin, &name.name, Snapshot::Thin, name.tag.as_deref());
+        if make().await.is_err() {
+            // There is another one already.
+            self.remove_staged(volume).await?;
+            if let Err(error) = make().await {
+                let there = self.list(tool).await?.iter().any(|found| found.name == origin);
+                return Err(if there {
+                    self.explain(tool, error, Some(volume), EXTENT).await
+                } else {
+                    self.missing(of)
+                });
+            }
+        }
+        let work = async {
+            block::make_unique(&self.device(&name.name)).await?;
+            self.set_size(tool, &name.name, self.size(config), false, None, Some(volume)).await?;
+            let list = self.list(tool).await?;
+            let made = list.iter().find(|found| found.name == name.name);
+            made.map(|made| Staged(number(made))).ok_or_else(|| self.not_staged(volume))
+        };
+        let result = work.await;
+        if result.is_err() {
+            self.remove_staged(volume).await?;
         }
         result
     }
@@ -69,11 +111,8 @@ impl Lvm {
         if was_mounted {
             self.show(volume, &VolumeConfig::default()).await?;
         }
-        // It is done; that the old content takes space is no reason to take it back.
-        if let Some(old) = old.filter(|old| old.starts_with("trash_"))
-            && let Err(error) = self.remove_named(&tool, vec![old]).await
-        {
-            tracing::warn!(%volume, error = &error as &dyn std::error::Error, "cannot remove the old content");
+        if let Some(old) = old.filter(|old| old.starts_with("trash_")) {
+            self.remove_later(&tool, vec![old], Duration::ZERO);
         }
         Ok(())
     }

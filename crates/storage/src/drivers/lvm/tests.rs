@@ -198,6 +198,7 @@ async fn life(name: &str, keys: &[(&str, &str)]) {
     assert!(!pool.delete_volume(&c1).await.unwrap());
     assert_eq!(pool.volumes(Kind::ContainerSnapshot).await.unwrap().len(), 2);
     assert_eq!(read(pool, &c2).await.as_deref(), Some("three"));
+    pool.settle().await.unwrap();
     let repaired = pool.repair().await.unwrap();
     assert!(repaired.removed.is_empty() && repaired.failed.is_empty(), "{repaired:?}");
     place.end().await;
