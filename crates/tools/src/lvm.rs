@@ -378,8 +378,9 @@ fn path(group: &str, name: &str) -> String {
     format!("{group}/{name}")
 }
 
+/// LVM takes whole sectors only.
 fn bytes(size: u64) -> String {
-    format!("{size}b")
+    format!("{}b", size.div_ceil(512).saturating_mul(512))
 }
 
 fn tag_arguments(tag: Option<&str>) -> Vec<&str> {
@@ -404,6 +405,14 @@ mod tests {
             Lvm::with(None, false).config,
             "activation{error_when_full=1 udev_sync=0 udev_rules=0} backup{archive=0} \
              devices{obtain_device_list_from_udev=0}"
+        );
+    }
+
+    #[test]
+    fn sizes_are_whole_sectors() {
+        assert_eq!(
+            (bytes(0), bytes(1), bytes(100_000_000)),
+            ("0b".into(), "512b".into(), "100000256b".into())
         );
     }
 

@@ -12,7 +12,7 @@ mod options;
 mod resize;
 mod superblock;
 
-pub(crate) use mount::{Unmounted, is_free, is_mounted, mount, unmount};
+pub(crate) use mount::{Unmounted, flush_btrfs, is_free, is_mounted, mount, unmount};
 pub(crate) use options::MountOptions;
 pub(crate) use resize::{grow, shrink};
 pub(crate) use superblock::{Found, probe};

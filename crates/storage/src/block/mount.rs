@@ -2,7 +2,7 @@
 
 use super::{BlockError, MountOptions, blocking, io_error, probe_async};
 use crate::config::Filesystem;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, openat, statx};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstatfs, openat, statx, syncfs};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use std::path::Path;
@@ -127,6 +127,25 @@ async fn detach(target: &Path, flags: UnmountFlags) -> Result<(), Errno> {
     tools::crash::step();
     let work = tokio::task::spawn_blocking(move || rustix::mount::unmount(path, flags));
     work.await.unwrap_or(Err(Errno::INTR))
+}
+
+/// Writes what a mounted btrfs has in memory to its device, before that is copied. The kernel does so by
+/// itself for the others when their device is held back, but does not know whose device this one is.
+pub(crate) async fn flush_btrfs(target: &Path) -> Result<(), BlockError> {
+    const BTRFS: i64 = 0x9123_683E;
+    let path = target.to_owned();
+    blocking(target, move || {
+        if !is_mounted(&path)? {
+            return Ok(());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(CWD, &path, flags, Mode::empty()).map_err(io_error("open", &path))?;
+        if fstatfs(&directory).map_err(io_error("look at", &path))?.f_type != BTRFS {
+            return Ok(());
+        }
+        syncfs(&directory).map_err(io_error("write to disk", &path))
+    })
+    .await
 }
 
 /// True if something is mounted on a path. One that is not there has nothing.

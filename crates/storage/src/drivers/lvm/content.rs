@@ -95,6 +95,7 @@ impl Lvm {
     async fn take_snapshot(&self, snapshot: &Volume, of: &Volume) -> Result<(), Error> {
         let tool = self.tool().await?;
         let (name, origin) = (self.name(snapshot)?, self.name(of)?.name);
+        block::flush_btrfs(&self.paths.volume(of)).await?;
         if self.thin.is_some() {
             let made =
                 tool.snapshot(&self.group, &origin, &name.name, Snapshot::ThinReadOnly, name.tag.as_deref());
@@ -162,6 +163,7 @@ impl Lvm {
     ) -> Result<bool, Error> {
         let tool = self.tool().await?;
         let (name, origin) = (self.name(volume)?, self.name(of)?.name);
+        block::flush_btrfs(&self.paths.volume(of)).await?;
         // One step is enough, unless something has to be done before the volume may be seen.
         let plain = snapshots.is_empty() && self.filesystem(config) != Filesystem::Btrfs;
         let first = if plain { name.name.clone() } else { format!("tmp_{}", super::unique()) };

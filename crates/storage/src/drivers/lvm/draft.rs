@@ -50,6 +50,12 @@ impl Lvm {
         };
         match (&origin, &self.thin) {
             (Some(origin), Some(_)) => {
+                let mounted = match &source {
+                    VolumeSource::Volume { volume, .. } => self.paths.volume(volume),
+                    VolumeSource::Draft(other) => other.path.clone(),
+                    VolumeSource::Empty => draft.path.clone(),
+                };
+                block::flush_btrfs(&mounted).await?;
                 if let Err(error) = tool.snapshot(&self.group, origin, &name, Snapshot::Thin, None).await {
                     if let VolumeSource::Volume { volume, .. } = &source
                         && !self.has_volume(volume).await?

@@ -56,6 +56,7 @@ impl Lvm {
         config: &VolumeConfig,
     ) -> Result<Staged, Error> {
         let origin = self.name(of)?.name;
+        block::flush_btrfs(&self.paths.volume(of)).await?;
         let make = || tool.snapshot(&self.group, &origin, &name.name, Snapshot::Thin, name.tag.as_deref());
         if make().await.is_err() {
             // There is another one already.
