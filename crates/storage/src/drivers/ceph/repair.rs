@@ -95,9 +95,14 @@ impl State {
 
     /// Takes back from the kernel what nobody has mounted, in whichever mount namespace.
     async fn unmap_unused(&self) -> Result<(), Error> {
+        // What is mounted here need not be tried: with many containers that would take its time.
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         for mapping in self.mappings().await? {
-            // The kernel keeps what is mounted.
-            self.unmap_path(&mapping.path, 1).await?;
+            let mounted = mounts.contains(&format!(" {} ", mapping.path.display()));
+            // The kernel keeps what is mounted elsewhere.
+            if !mounted {
+                self.unmap_path(&mapping.path, 1).await?;
+            }
         }
         Ok(())
     }
