@@ -7,14 +7,16 @@ use crate::error::{Error, io_error};
 use crate::tree;
 use crate::volume::{Draft, Volume, VolumeSource};
 use model::SnapshotName;
+use model::units::Bytes;
 use rustix::fs::{CWD, Mode, OFlags, fsync, openat, syncfs};
 use std::path::{Path, PathBuf};
 
 const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl State {
-    pub(super) fn draft(&self, source: &VolumeSource) -> Result<Draft, Error> {
+    pub(super) fn draft(&self, source: &VolumeSource, size: Option<Bytes>) -> Result<Draft, Error> {
         let made = Temporary::make(temporary(&self.paths.drafts(), "draft"))?;
+        self.begin_quota(&made.path, size)?;
         self.fill(&made.path, source)?;
         let path = made.path.clone();
         made.keep();

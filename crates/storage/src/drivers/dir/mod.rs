@@ -8,6 +8,7 @@
 
 mod draft;
 mod pool;
+mod quota;
 mod repair;
 mod staged;
 mod trash;
@@ -25,8 +26,8 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags, fchmod, mkdirat, openat, rename
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A volume whose snapshots are about to get their names; it gets its own when they have theirs.
 const HALF_NAMED: &str = ".named-";
@@ -42,12 +43,15 @@ struct State {
     paths: PoolPaths,
     reflink: Reflink,
     trash: trash::Trash,
+    /// Whether volumes can have sizes; none: nobody has looked.
+    quotas: Mutex<Option<bool>>,
 }
 
 impl Dir {
     pub(crate) fn new(pool: PoolName, config: &PoolConfig, paths: PoolPaths) -> Self {
         let (source, reflink, trash) = (config.source.clone(), Reflink::default(), trash::Trash::default());
-        Self { state: Arc::new(State { pool, source, paths, reflink, trash }) }
+        let quotas = Mutex::default();
+        Self { state: Arc::new(State { pool, source, paths, reflink, trash, quotas }) }
     }
 
     fn work<T: Send + 'static>(
@@ -70,7 +74,8 @@ impl Dir {
 
 impl Driver for Dir {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+        let keeps = self.state.keeps_quotas();
+        Capabilities { quotas: keeps, usage: keeps, ..Capabilities::default() }
     }
 
     fn create(&self) -> Work<'_, BTreeMap<String, String>> {
@@ -126,7 +131,8 @@ impl Driver for Dir {
         if let Err(error) = self.refuse_size(volume, config) {
             return Box::pin(async { Err(error) });
         }
-        self.with(volume, move |state, volume| state.make(volume, &source))
+        let size = config.size;
+        self.with(volume, move |state, volume| state.make(volume, &source, size))
     }
 
     fn delete_volume<'a>(&'a self, volume: &'a Volume) -> Work<'a, bool> {
@@ -151,16 +157,20 @@ impl Driver for Dir {
     }
 
     fn resize<'a>(&'a self, volume: &'a Volume, config: &'a VolumeConfig) -> Work<'a, Resized> {
-        let refused = self.refuse_size(volume, config);
-        Box::pin(async { refused.map(|()| Resized::Now) })
+        if let Err(error) = self.refuse_size(volume, config) {
+            return Box::pin(async { Err(error) });
+        }
+        let size = config.size;
+        self.with(volume, move |state, volume| state.resize(volume, size).map(|()| Resized::Now))
     }
 
     fn usage<'a>(&'a self, volume: &'a Volume) -> Work<'a, Option<u64>> {
-        self.with(volume, |state, volume| state.expect(volume).map(|()| None))
+        self.with(volume, State::counted)
     }
 
-    fn draft<'a>(&'a self, source: VolumeSource, _config: &'a VolumeConfig) -> Work<'a, Draft> {
-        self.work(move |state| state.draft(&source))
+    fn draft<'a>(&'a self, source: VolumeSource, config: &'a VolumeConfig) -> Work<'a, Draft> {
+        let size = config.size;
+        self.work(move |state| state.draft(&source, size))
     }
 
     fn draft_snapshot<'a>(&'a self, draft: &'a Draft, name: &'a SnapshotName) -> Work<'a, ()> {
@@ -180,9 +190,10 @@ impl Driver for Dir {
         &'a self,
         volume: &'a Volume,
         source: VolumeSource,
-        _config: &'a VolumeConfig,
+        config: &'a VolumeConfig,
     ) -> Work<'a, Staged> {
-        self.with(volume, move |state, volume| state.stage(volume, &source))
+        let size = config.size;
+        self.with(volume, move |state, volume| state.stage(volume, &source, size))
     }
 
     fn commit_staged<'a>(&'a self, volume: &'a Volume, staged: Staged) -> Work<'a, ()> {
@@ -197,14 +208,14 @@ impl Driver for Dir {
 impl Dir {
     /// A size that nothing would enforce is refused.
     fn refuse_size(&self, volume: &Volume, config: &VolumeConfig) -> Result<(), Error> {
-        if config.size.is_none() || volume.kind().is_snapshot() {
+        if config.size.is_none() || volume.kind().is_snapshot() || self.state.keeps_quotas() {
             return Ok(());
         }
         Err(Error::Cannot {
             pool: self.state.pool.clone(),
             driver: "dir",
             what: format!("give the {volume} a size"),
-            why: "its file system keeps no quotas; leave the size out, or use another pool".to_owned(),
+            why: "its file system keeps no quotas (ext4 and XFS do when mounted with prjquota); leave the size out, or use another pool".to_owned(),
         })
     }
 }

@@ -53,6 +53,7 @@ impl State {
         }
         self.make_parts(&mut undo)?;
         undo.done = true;
+        self.look_for_quotas();
         Ok(source)
     }
 
@@ -73,6 +74,7 @@ impl State {
         for (part, mode) in PARTS {
             make_with(&self.paths.part(part), mode)?;
         }
+        self.look_for_quotas();
         Ok(mounted)
     }
 

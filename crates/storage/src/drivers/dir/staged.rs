@@ -5,6 +5,7 @@ use super::{State, Temporary, set_mode};
 use crate::error::{Error, io_error};
 use crate::paths::STAGED;
 use crate::volume::{Staged, Volume, VolumeSource};
+use model::units::Bytes;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, openat, renameat_with, statat, syncfs};
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,16 @@ impl State {
     }
 
     /// The new content is on disk before it replaces the old one, which goes at once.
-    pub(super) fn stage(&self, volume: &Volume, source: &VolumeSource) -> Result<Staged, Error> {
+    pub(super) fn stage(
+        &self,
+        volume: &Volume,
+        source: &VolumeSource,
+        size: Option<Bytes>,
+    ) -> Result<Staged, Error> {
         self.discard_staged(volume)?;
         let path = self.staged(volume);
         let made = Temporary::make(path.clone())?;
+        self.begin_quota(&path, size)?;
         self.fill(&path, source)?;
         set_mode(&path, mode(volume.kind()))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -64,6 +71,7 @@ impl State {
     }
 
     pub(super) fn discard_staged(&self, volume: &Volume) -> Result<(), Error> {
+        self.end_quota(&self.staged(volume));
         self.trash.take(&self.paths.kind(volume.kind()), &self.staged(volume), volume.name()).map(drop)
     }
 }

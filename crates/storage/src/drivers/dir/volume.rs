@@ -6,6 +6,7 @@ use crate::paths::{PASSABLE, PRIVATE};
 use crate::tree::{self, CopyOptions};
 use crate::volume::{Kind, Volume, VolumeSource};
 use model::SnapshotName;
+use model::units::Bytes;
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -54,11 +55,19 @@ impl State {
 
     /// Half-made ones lie beside the others, or for snapshots beside the places of all snapshots of one
     /// volume, where none can have their name.
-    pub(super) fn make(&self, volume: &Volume, source: &VolumeSource) -> Result<(), Error> {
+    pub(super) fn make(
+        &self,
+        volume: &Volume,
+        source: &VolumeSource,
+        size: Option<Bytes>,
+    ) -> Result<(), Error> {
         if self.has(volume)? {
             return Err(self.exists(volume));
         }
         let made = Temporary::make(temporary(&self.paths.kind(volume.kind()), volume.name()))?;
+        if !volume.kind().is_snapshot() {
+            self.begin_quota(&made.path, size)?;
+        }
         if matches!((source, volume), (VolumeSource::Empty, Volume::Container(_))) {
             make_rootfs(&made.path)?;
         }
@@ -165,6 +174,7 @@ impl State {
     /// The snapshots first: a volume without them is still a volume, they are nothing without it.
     pub(super) fn delete_volume(&self, volume: &Volume) -> Result<bool, Error> {
         self.delete_snapshots(volume)?;
+        self.end_quota(&self.paths.volume(volume));
         let found =
             self.trash.take(&self.paths.kind(volume.kind()), &self.paths.volume(volume), volume.name())?;
         if let Some(parent) = volume.parent() {
