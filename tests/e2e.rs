@@ -57,6 +57,7 @@ mod seccomp;
 mod services;
 mod simplestreams;
 mod snapshots;
+mod storage_tour;
 mod survive;
 mod templates;
 mod terminal;
