@@ -132,6 +132,9 @@ fn a_pool_that_is_gone_comes_back_with_what_it_is_on() {
     std::fs::rename(&source, &away).unwrap();
     d.start_again();
     assert_eq!((status(&d, "p2"), status(&d, "default")), ("Unavailable".into(), "Created".into()));
+    assert!(d.lxc_ok(&["storage", "list", "-f", "csv"]).contains(",UNAVAILABLE\n"));
+    let info = d.lxc_ok(&["storage", "info", "p2"]);
+    assert!(info.contains("status: Unavailable") && info.contains("reason: "), "{info}");
     let why = d.lxc_fails(&["start", "c2"]);
     assert!(why.contains("p2"), "{why}");
     d.lxc_ok(&["launch", "busybox", "c1"]);
