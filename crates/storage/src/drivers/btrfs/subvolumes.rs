@@ -6,7 +6,12 @@ use crate::pool::blocking;
 use crate::tree;
 use rustix::fs::{CWD, Mode, OFlags, fchmod, fstat, openat};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tools::{RunError, btrfs};
+
+/// How often something is removed in vain, and what is waited after it.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How a copy of a subvolume is made.
 #[derive(Clone, Copy)]
@@ -137,8 +142,19 @@ impl State {
     }
 
     /// Removes a subvolume with those inside it, or a directory of ours with those in it. One that is not
-    /// there is fine.
+    /// there is fine. Programs outlive a daemon that was killed, and may be at work there for a while.
     pub(super) async fn remove(&self, path: &Path) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            match self.try_to_remove(path).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::debug!(path = %path.display(), %error, "removing it once more"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.try_to_remove(path).await
+    }
+
+    async fn try_to_remove(&self, path: &Path) -> Result<(), Error> {
         let of = path.to_owned();
         for subvolume in blocking(move || outermost(&of)).await? {
             self.remove_subvolume(&subvolume).await?;
