@@ -22,11 +22,19 @@ impl Lvm {
         config.size.or(self.config.volume.size).unwrap_or(DEFAULT_SIZE)
     }
 
+    /// It comes to its end also when nobody waits for it any more: a file system that stops getting smaller in
+    /// the middle is lost.
     pub(super) async fn resize_volume(
         &self,
         volume: &Volume,
         config: &VolumeConfig,
     ) -> Result<Resized, Error> {
+        let (this, volume, config) = (self.clone(), volume.clone(), config.clone());
+        let work = tokio::spawn(async move { this.change_size(&volume, &config).await });
+        work.await.map_err(|_| Error::ShuttingDown)?
+    }
+
+    async fn change_size(&self, volume: &Volume, config: &VolumeConfig) -> Result<Resized, Error> {
         let tool = self.tool().await?;
         let name = self.name(volume)?.name;
         self.expect_active(&tool, &name, volume).await?;
