@@ -177,8 +177,7 @@ pub struct VolumePost {
     /// The new name; empty with a pool: the one it has.
     #[serde(deserialize_with = "null_default")]
     pub name: String,
-    /// The pool to move it to; empty: it stays where it is. The answer is an operation whenever a pool
-    /// is named, also the one it is in: there are clients that wait for one.
+    /// The pool to move it to, in an operation; empty, or the one it is in: it is renamed at once.
     #[serde(deserialize_with = "null_default", skip_serializing_if = "String::is_empty")]
     pub pool: String,
     /// True to send it to another server.
