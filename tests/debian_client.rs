@@ -229,3 +229,41 @@ fn interfaces_and_proxies_of_a_running_container() {
     let gone = run(&mut t.command(&["exec", "c1", "--", "ip", "link", "show", "lan0"]));
     assert!(!gone.status.success(), "{gone:?}");
 }
+
+#[test]
+fn pools_and_volumes() {
+    let t = or_skip!(theirs());
+    t.ok(&["storage", "create", "second", "dir"]);
+    t.ok(&["launch", "busybox", "c1", "-s", "second"]);
+    t.ok(&["storage", "volume", "create", "second", "v"]);
+    t.ok(&["storage", "volume", "attach", "second", "v", "c1", "data", "/srv"]);
+    t.ok(&["exec", "c1", "--", "sh", "-c", "echo 1 > /srv/v"]);
+    t.ok(&["storage", "volume", "set", "second", "v", "user.k", "w"]);
+    assert_eq!(t.ok(&["storage", "volume", "get", "second", "v", "user.k"]), "w\n");
+    let shown = t.ok(&["storage", "volume", "show", "second", "v"]);
+    assert!(shown.contains("/1.0/containers/c1") || shown.contains("/1.0/instances/c1"), "{shown}");
+    t.ok(&["storage", "volume", "snapshot", "second", "v"]);
+    t.ok(&["exec", "c1", "--", "sh", "-c", "echo 2 > /srv/v"]);
+    let refused = run(&mut t.command(&["storage", "volume", "delete", "second", "v"]));
+    assert!(refused.errors().contains("still in use by containers or profiles"), "{refused:?}");
+    t.ok(&["storage", "volume", "detach", "second", "v", "c1"]);
+    t.ok(&["storage", "volume", "restore", "second", "v", "snap0"]);
+    t.ok(&["storage", "volume", "rename", "second", "v/snap0", "v/kept"]);
+    t.ok(&["storage", "volume", "copy", "second/v", "default/copied"]);
+    t.ok(&["storage", "volume", "move", "second/v", "default/moved"]);
+    t.ok(&["storage", "volume", "rename", "default", "moved", "again"]);
+    t.ok(&["storage", "volume", "attach", "default", "again", "c1", "/srv"]);
+    assert_eq!(t.ok(&["exec", "c1", "--", "cat", "/srv/v"]), "1\n");
+    let listed = t.ok(&["storage", "volume", "list", "default", "--format", "csv"]);
+    for name in ["copied", "copied/kept", "again", "again/kept"] {
+        assert!(listed.contains(&format!(",{name},")), "{listed}");
+    }
+    assert!(t.ok(&["storage", "volume", "info", "default", "again"]).contains("kept"));
+    t.ok(&["storage", "volume", "detach", "default", "again", "c1"]);
+    t.ok(&["storage", "volume", "delete", "default", "again/kept"]);
+    t.ok(&["storage", "volume", "delete", "default", "again"]);
+    t.ok(&["storage", "volume", "delete", "default", "copied"]);
+    t.ok(&["delete", "--force", "c1"]);
+    t.ok(&["storage", "delete", "second"]);
+    assert_eq!(t.ok(&["storage", "list", "--format", "csv"]).lines().count(), 1);
+}

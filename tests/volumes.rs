@@ -424,3 +424,57 @@ fn recovered(d: &TestDaemon, step: &str) {
     }
     live(&api).unwrap();
 }
+
+#[test]
+fn a_volume_on_btrfs_has_a_size_and_follows_it_live() {
+    let mut d = daemon!();
+    let made = d.lxc(&["storage", "create", "my-btrfs", "btrfs", "size=1GB"]);
+    if !made.status.success() {
+        skip!("no btrfs pool here: {}", made.errors().trim());
+    }
+    d.lxc_ok(&["launch", "busybox", "xen1", "-s", "my-btrfs"]);
+    d.lxc_ok(&["storage", "volume", "create", "my-btrfs", "my-custom-volume"]);
+    d.lxc_ok(&[
+        "storage",
+        "volume",
+        "attach",
+        "my-btrfs",
+        "my-custom-volume",
+        "xen1",
+        "data",
+        "/opt/my/data",
+    ]);
+    d.lxc_ok(&["storage", "volume", "set", "my-btrfs", "my-custom-volume", "size", "20MB"]);
+    let write = |megabytes: u32| {
+        let file = format!("dd if=/dev/urandom of=/opt/my/data/f bs=1M count={megabytes} && sync");
+        sh(&d, "xen1", &file)
+    };
+    assert!(!write(5).contains("exceeded"));
+    let full = write(40);
+    assert!(full.contains("quota exceeded") || full.contains("No space left"), "{full}");
+    d.lxc_ok(&["storage", "volume", "set", "my-btrfs", "my-custom-volume", "size", "100MB"]);
+    let fits = write(40);
+    assert!(!fits.contains("exceeded") && !fits.contains("No space"), "{fits}");
+    let usage =
+        d.api().get(&format!("{}/state", url("my-btrfs", "my-custom-volume"))).metadata()["usage"].clone();
+    assert_eq!(usage["total"], 100_000_000, "{usage}");
+    assert!(usage["used"].as_u64().unwrap() >= 40 << 20, "{usage}");
+    d.exec("xen1", &["sh", "-c", "rm /opt/my/data/f; echo kept > /opt/my/data/v"]);
+    d.lxc_ok(&["storage", "volume", "snapshot", "my-btrfs", "my-custom-volume"]);
+    d.exec("xen1", &["sh", "-c", "echo lost > /opt/my/data/v"]);
+    d.terminate();
+    d.start_again();
+    let restore = ["storage", "volume", "restore", "my-btrfs", "my-custom-volume", "snap0"];
+    assert!(d.lxc_fails(&restore).contains("xen1"));
+    d.lxc_ok(&["stop", "--force", "xen1"]);
+    d.lxc_ok(&restore);
+    d.lxc_ok(&["start", "xen1"]);
+    assert_eq!(d.exec("xen1", &["cat", "/opt/my/data/v"]), "kept\n");
+    d.lxc_ok(&["storage", "volume", "detach", "my-btrfs", "my-custom-volume", "xen1"]);
+    d.lxc_ok(&["storage", "volume", "unset", "my-btrfs", "my-custom-volume", "size"]);
+    d.lxc_ok(&["storage", "volume", "move", "my-btrfs/my-custom-volume", "default/my-custom-volume"]);
+    d.lxc_ok(&["storage", "volume", "attach", "default", "my-custom-volume", "xen1", "/srv"]);
+    assert_eq!(d.exec("xen1", &["cat", "/srv/v"]), "kept\n");
+    d.lxc_ok(&["delete", "--force", "xen1"]);
+    d.lxc_ok(&["storage", "delete", "my-btrfs"]);
+}
