@@ -9,9 +9,13 @@ use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// How many numbers are tried for a project that nothing has.
 const TRIES: u32 = 1000;
+/// How often and how long the file system is waited for that still counts removed files.
+const WAITS: u32 = 20;
+const WAIT: Duration = Duration::from_millis(50);
 
 impl State {
     /// Finds out whether the file system that the pool is on keeps quotas. To be called when it is mounted.
@@ -80,7 +84,16 @@ impl State {
             };
         }
         let wanted = size.map_or(0, |size| size.0);
-        let used = sys::quotactl::project(directory.as_fd(), project).map_err(failed)?.used;
+        let mut used = sys::quotactl::project(directory.as_fd(), project).map_err(failed)?.used;
+        for _ in 0..WAITS {
+            if wanted == 0 || used <= wanted {
+                break;
+            }
+            // XFS frees what was removed in the background, and sooner when it is asked how full it is.
+            let _ = rustix::fs::fstatvfs(&directory);
+            std::thread::sleep(WAIT);
+            used = sys::quotactl::project(directory.as_fd(), project).map_err(failed)?.used;
+        }
         if wanted > 0 && used > wanted {
             let used = Bytes(used).human_binary(2);
             return Err(cannot(format!("its files take {used}; remove some first")));
