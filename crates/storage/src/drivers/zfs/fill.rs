@@ -37,19 +37,30 @@ pub(super) fn limits(config: &VolumeConfig) -> Vec<String> {
 }
 
 impl State {
-    /// The snapshot that holds what a source holds. One of a volume is taken now.
+    /// The snapshot that holds what a source holds. One of a volume is taken now; a user's is where most are.
     pub(super) async fn origin(&self, of: &Volume) -> Result<Origin, Error> {
-        if let Volume::Image(_) = of {
-            return Ok(Origin { name: image_snapshot(&self.names.volume(of)), temporary: false });
+        let dataset = self.names.volume(of);
+        match of {
+            Volume::Image(_) => Ok(Origin { name: image_snapshot(&dataset), temporary: false }),
+            Volume::ContainerSnapshot(_, name) | Volume::CustomSnapshot(_, name) => {
+                Ok(Origin { name: snapshot(&dataset, name), temporary: false })
+            }
+            Volume::Container(_) | Volume::Custom(_) => {
+                self.origin_of(&dataset).await.map_err(|error| match error {
+                    Error::Tool(error) if zfs::missing(&error) => self.no(of),
+                    other => other,
+                })
+            }
         }
-        if of.kind().is_snapshot() {
-            let name = self.find(of).await?.ok_or_else(|| self.no(of))?.name;
-            return Ok(Origin { name, temporary: false });
+    }
+
+    /// The same, after a look at where it is.
+    pub(super) async fn certain_origin(&self, of: &Volume) -> Result<Origin, Error> {
+        if !of.kind().is_snapshot() {
+            return self.origin(of).await;
         }
-        self.origin_of(&self.names.volume(of)).await.map_err(|error| match error {
-            Error::Tool(error) if zfs::missing(&error) => self.no(of),
-            other => other,
-        })
+        let name = self.find(of).await?.ok_or_else(|| self.no(of))?.name;
+        Ok(Origin { name, temporary: false })
     }
 
     async fn origin_of(&self, dataset: &str) -> Result<Origin, Error> {
@@ -85,17 +96,32 @@ impl State {
             VolumeSource::Volume { volume, .. } => self.origin(volume).await?,
             VolumeSource::Draft(draft) => self.origin_of(&self.names.draft(&draft.name)).await?,
         };
-        let made = match copy {
-            Copy::Clone => zfs::clone(&origin.name, dataset, properties).await.map_err(Error::from),
-            Copy::Whole => self.copy_whole(&origin.name, dataset, properties).await,
-        };
+        let made = self.fill_from(&origin.name, dataset, properties, copy).await;
         self.leave(origin).await;
-        made.map_err(|error| match (error, source) {
-            (Error::Tool(error), VolumeSource::Volume { volume, .. }) if zfs::missing(&error) => {
-                self.no(volume)
+        match (made, source) {
+            (Err(Error::Tool(error)), VolumeSource::Volume { volume, .. }) if zfs::missing(&error) => {
+                if !volume.kind().is_snapshot() {
+                    return Err(self.no(volume));
+                }
+                // It lies on a shelf, if it is there.
+                let origin = self.certain_origin(volume).await?;
+                self.fill_from(&origin.name, dataset, properties, copy).await
             }
-            (error, _) => error,
-        })
+            (made, _) => made,
+        }
+    }
+
+    async fn fill_from(
+        &self,
+        origin: &str,
+        dataset: &str,
+        properties: &[String],
+        copy: Copy,
+    ) -> Result<(), Error> {
+        match copy {
+            Copy::Clone => Ok(zfs::clone(origin, dataset, properties).await?),
+            Copy::Whole => self.copy_whole(origin, dataset, properties).await,
+        }
     }
 
     /// A copy that shares nothing with what it is made of.

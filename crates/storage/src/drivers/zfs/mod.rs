@@ -28,7 +28,7 @@
 //! somewhere (a namespace of a dying container) lies there meanwhile, too, instead of being in the way.
 //!
 //! **Crashes.** A name beginning with `.tmp-` is half-made and goes; `.staged-<volume>` stays, for whoever staged
-//! it, and is told from the volume by the dataset's guid. Between the two renames of an exchange the volume's old
+//! it, and is told from the volume by a number that is noted at the dataset. Between the two renames of an exchange the volume's old
 //! dataset lies below the new one, which is how [`repair`](Driver::repair) finds out and finishes it. All other
 //! steps are found by looking at how things are (see [`plans`]), however far they came.
 
@@ -55,7 +55,8 @@ use crate::volume::{Draft, Kind, Resized, Staged, Volume, VolumeSource};
 use model::{PoolName, SnapshotName};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use tokio::task::JoinHandle;
 use tools::{RunError, zfs};
 
 /// The driver of one pool.
@@ -69,6 +70,7 @@ struct State {
     config: PoolConfig,
     paths: PoolPaths,
     sweeper: Arc<sweep::Sweeper>,
+    running: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Zfs {
@@ -81,7 +83,7 @@ impl State {
     fn new(pool: PoolName, config: &PoolConfig, paths: PoolPaths) -> Self {
         let names = names::Names::new(pool::root(pool.as_str(), config));
         let sweeper = Arc::new(sweep::Sweeper::new(&names));
-        Self { pool, names, config: config.clone(), paths, sweeper }
+        Self { pool, names, config: config.clone(), paths, sweeper, running: Mutex::default() }
     }
 
     fn no(&self, volume: &Volume) -> Error {
@@ -160,7 +162,7 @@ impl Driver for Zfs {
     }
 
     fn settle(&self) -> Work<'_, ()> {
-        Box::pin(self.state.sweep())
+        Box::pin(self.state.settle())
     }
 
     fn volumes(&self, kind: Kind) -> Work<'_, Vec<Volume>> {

@@ -2,7 +2,8 @@
 
 use super::names::is_copy;
 use super::rows::{Row, Tree};
-use super::staged::{interrupted, staged_for};
+use super::staged::{interrupted, staged_for, tidy};
+use super::volume::tree;
 use super::{State, mounts};
 use crate::drivers::Repaired;
 use crate::error::Error;
@@ -60,7 +61,7 @@ impl State {
         let mut repaired = Repaired::default();
         self.unmount_hidden(&mut repaired).await?;
         let root = self.names.root();
-        let tree = self.tree(root).await?;
+        let tree = tree(root).await?;
         for left in left(root, &tree) {
             let (name, result) = match left {
                 Left::Half(name) => {
@@ -79,7 +80,7 @@ impl State {
                     (name, ignore_busy(result))
                 }
                 Left::Untidy(name) => {
-                    let result = self.tidy(&name).await;
+                    let result = tidy(&name).await;
                     (name, result)
                 }
             };

@@ -9,16 +9,17 @@ pub(super) const NEWER: &str = "lightervisor:newer";
 /// The quota that a volume gets when it has its place (a property of ours).
 pub(super) const QUOTA: &str = "lightervisor:quota";
 
+/// The number of a content that was staged (a property of ours).
+pub(super) const STAGED: &str = "lightervisor:staged";
+
 /// What is asked for, in the order of [`Row::parse`].
-pub(super) const PROPERTIES: [&str; 8] =
-    ["name", "guid", "origin", "defer_destroy", "written", "createtxg", NEWER, QUOTA];
+pub(super) const PROPERTIES: [&str; 7] =
+    ["name", "origin", "defer_destroy", "written", "createtxg", NEWER, QUOTA];
 
 /// A dataset or snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) name: String,
-    /// It stays the same whatever its name is.
-    pub(super) guid: u64,
     /// The snapshot that it was made of.
     pub(super) origin: Option<String>,
     /// A snapshot that goes with the last of its clones.
@@ -36,12 +37,11 @@ pub(super) struct Row {
 impl Row {
     /// `None`: not a row of [`PROPERTIES`].
     pub(super) fn parse(fields: Vec<String>) -> Option<Self> {
-        let [name, guid, origin, deferred, written, created, newer, quota] =
-            <[String; 8]>::try_from(fields).ok()?;
+        let [name, origin, deferred, written, created, newer, quota] =
+            <[String; 7]>::try_from(fields).ok()?;
         let value = |text: String| (text != "-" && !text.is_empty()).then_some(text);
         Some(Self {
             name,
-            guid: guid.parse().ok()?,
             origin: value(origin),
             deferred: deferred == "on",
             written: written.parse().unwrap_or(0),
@@ -133,18 +133,18 @@ pub(super) mod tests {
 
     /// A dataset or snapshot that was made in this group of transactions.
     pub(crate) fn row(name: &str, created: u64) -> Row {
-        Row { name: name.to_owned(), guid: created, created, ..Row::default() }
+        Row { name: name.to_owned(), created, ..Row::default() }
     }
 
     #[test]
     fn rows_are_read_by_position() {
         let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let found = Row::parse(fields("t/c1@snapshot-a:20b 7 - on 512 99 - -")).unwrap();
+        let found = Row::parse(fields("t/c1@snapshot-a:20b - on 512 99 - -")).unwrap();
         assert_eq!((found.dataset(), found.snapshot()), ("t/c1", Some("snapshot-a:20b")));
         assert_eq!(found.known_as().unwrap(), "a b");
         assert!(found.deferred && found.origin.is_none());
-        assert_eq!((found.guid, found.written, found.created), (7, 512, 99));
-        let found = Row::parse(fields("t/c1 8 t/c0@x - 0 5 12 1000")).unwrap();
+        assert_eq!((found.written, found.created), (512, 99));
+        let found = Row::parse(fields("t/c1 t/c0@x - 0 5 12 1000")).unwrap();
         assert_eq!((found.newer, found.quota.as_deref()), (Some(12), Some("1000")));
         assert!(Row::parse(fields("t/c1 8")).is_none());
     }

@@ -5,9 +5,10 @@
 //! up to the one that it was made of, and what the old one holds beside newer snapshots is freed.
 
 use super::fill::{Copy, UNMOUNTED};
-use super::names::shelf;
+use super::names::{shelf, unique};
 use super::plans::{self, Step};
-use super::rows::{NEWER, QUOTA};
+use super::rows::{NEWER, QUOTA, STAGED};
+use super::volume::tree;
 use super::{State, sweep};
 use crate::config::VolumeConfig;
 use crate::error::Error;
@@ -15,6 +16,14 @@ use crate::volume::{Staged, Volume, VolumeSource};
 use model::units::Bytes;
 use std::collections::HashSet;
 use tools::zfs::{self, Below, Types};
+
+/// What is noted at a staged dataset, and at the volume that it has become.
+#[derive(Default)]
+struct Noted {
+    number: Option<u64>,
+    /// There is something that users must not find undone.
+    urgent: bool,
+}
 
 impl State {
     /// What a volume is made of by its own snapshot shares data with it whatever the pool says of copies.
@@ -25,31 +34,33 @@ impl State {
         config: &VolumeConfig,
     ) -> Result<Staged, Error> {
         self.check_length(volume)?;
-        self.discard_staged(volume).await?;
         let dataset = self.names.staged(volume);
-        let own = match source {
-            VolumeSource::Volume { volume: of, .. } if of.parent().as_ref() == Some(volume) => {
-                Some(self.find(of).await?.ok_or_else(|| self.no(of))?)
-            }
-            _ => None,
-        };
-        let copy = if own.is_some() { Copy::Clone } else { self.copies(source) };
+        let own =
+            matches!(source, VolumeSource::Volume { volume: of, .. } if of.parent().as_ref() == Some(volume));
+        let copy = if own { Copy::Clone } else { self.copies(source) };
         if copy == Copy::Whole {
             self.expect_room(volume, source).await?;
         }
+        let staged = Staged(number());
         let mut properties = staged_properties(config);
-        if let Some(row) = own.filter(|_| config.remove_snapshots == Some(true)) {
+        properties.push(format!("{STAGED}={}", staged.0));
+        if let VolumeSource::Volume { volume: of, .. } = source
+            && own
+            && config.remove_snapshots == Some(true)
+        {
+            let row = self.find(of).await?.ok_or_else(|| self.no(of))?;
             properties.push(format!("{NEWER}={}", row.created));
         }
-        let made = async {
-            self.fill(&dataset, source, &properties, copy).await?;
-            if matches!(source, VolumeSource::Empty | VolumeSource::Draft(_)) {
-                self.set_up(&dataset, volume.kind(), false).await?;
-            }
-            self.guid(&dataset).await?.ok_or_else(|| self.not_staged(volume))
-        };
-        match made.await {
-            Ok(guid) => Ok(Staged(guid)),
+        let mut made = self.fill(&dataset, source, &properties, copy).await;
+        if matches!(&made, Err(Error::Tool(error)) if zfs::taken(error)) {
+            self.discard_staged(volume).await?;
+            made = self.fill(&dataset, source, &properties, copy).await;
+        }
+        if made.is_ok() && matches!(source, VolumeSource::Empty | VolumeSource::Draft(_)) {
+            made = self.set_up(&dataset, volume.kind(), false).await;
+        }
+        match made {
+            Ok(()) => Ok(staged),
             Err(error) => {
                 self.bury(&dataset).await;
                 Err(error)
@@ -57,20 +68,23 @@ impl State {
         }
     }
 
-    async fn guid(&self, dataset: &str) -> Result<Option<u64>, Error> {
-        let rows = zfs::list(dataset, Below::Itself, Types::Filesystems, &["guid"]).await?;
-        Ok(rows.and_then(|rows| rows.first()?.first()?.parse().ok()))
+    async fn noted(&self, dataset: &str) -> Result<Noted, Error> {
+        let rows = zfs::list(dataset, Below::Itself, Types::Filesystems, &[STAGED, NEWER, QUOTA]).await?;
+        let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(Noted::default()) };
+        let number = row.first().and_then(|field| field.parse().ok());
+        Ok(Noted { number, urgent: row[1..].iter().any(|field| field != "-" && !field.is_empty()) })
     }
 
     fn not_staged(&self, volume: &Volume) -> Error {
         Error::NotStaged { pool: self.pool.clone(), volume: volume.clone() }
     }
 
-    /// Every dataset has a number of its own, so that however far an earlier call came, it is known which is
+    /// Every content has a number of its own, so that however far an earlier call came, it is known which is
     /// the new one.
     pub(super) async fn commit_staged(&self, volume: &Volume, staged: &Staged) -> Result<(), Error> {
         let (main, new) = (self.names.volume(volume), self.names.staged(volume));
-        if self.guid(&new).await? == Some(staged.0) {
+        let mut noted = self.noted(&new).await?;
+        if noted.number == Some(staged.0) {
             self.unmount_volume(volume).await?;
             let put = |error| self.explain(error, || format!("give the {volume} its new files"));
             match zfs::rename(&main, &shelf(&new)).await {
@@ -80,50 +94,25 @@ impl State {
             }
             zfs::rename(&new, &main).await.map_err(put)?;
             self.make_mount_point(volume)?;
-        } else if self.guid(&main).await? != Some(staged.0) {
-            return Err(self.not_staged(volume));
+        } else {
+            noted = self.noted(&main).await?;
+            if noted.number != Some(staged.0) {
+                return Err(self.not_staged(volume));
+            }
         }
         // It is done; that something old takes space is no reason to take it back.
-        if let Err(error) = self.tidy(&main).await {
-            tracing::warn!(%volume, error = &error as &dyn std::error::Error, "cannot remove the old content; the next start will");
+        if noted.urgent {
+            put_in_order(main).await;
+        } else {
+            self.later(put_in_order(main));
         }
         Ok(())
-    }
-
-    /// Puts a volume in order, as far as it can be.
-    pub(super) async fn tidy(&self, main: &str) -> Result<(), Error> {
-        let mut promote = true;
-        let mut tried: HashSet<Step> = HashSet::new();
-        loop {
-            let tree = self.tree(main).await?;
-            let mut steps = plans::tidy(main, &tree, promote);
-            steps.retain(|step| !tried.contains(step));
-            if steps.is_empty() {
-                return Ok(());
-            }
-            let again = steps.iter().any(Step::leads_on);
-            for step in steps {
-                let promotes = matches!(step, Step::Promote(_));
-                let result = sweep::act(&step).await;
-                if let Err(error) = &result {
-                    promote &= !promotes;
-                    tracing::debug!(?step, %error, "cannot put a volume in order");
-                }
-                // A volume may be promoted more than once, to what its shelf itself was made of.
-                if !promotes || result.is_err() {
-                    tried.insert(step);
-                }
-            }
-            if !again {
-                return Ok(());
-            }
-        }
     }
 
     /// What was interrupted between the two steps of an exchange is taken back.
     pub(super) async fn discard_staged(&self, volume: &Volume) -> Result<(), Error> {
         let (main, new) = (self.names.volume(volume), self.names.staged(volume));
-        let tree = self.tree(&new).await?;
+        let tree = tree(&new).await?;
         if tree.dataset(&new).is_none() {
             return Ok(());
         }
@@ -135,6 +124,55 @@ impl State {
         zfs::rename(&new, &self.names.ghost()).await?;
         self.sweep_later();
         Ok(())
+    }
+}
+
+async fn put_in_order(main: String) {
+    if let Err(error) = tidy(&main).await {
+        tracing::warn!(
+            dataset = main,
+            error = &error as &dyn std::error::Error,
+            "cannot remove the old content of a volume; the next start will"
+        );
+    }
+}
+
+/// Puts a volume in order, as far as it can be. Nothing bad happens if the volume changes meanwhile: all that
+/// goes has a name that nothing else ever gets.
+pub(super) async fn tidy(main: &str) -> Result<(), Error> {
+    let mut promote = true;
+    let mut tried: HashSet<Step> = HashSet::new();
+    loop {
+        let tree = tree(main).await?;
+        let mut steps = plans::tidy(main, &tree, promote);
+        steps.retain(|step| !tried.contains(step));
+        let again = steps.iter().any(Step::leads_on);
+        for step in steps {
+            let promotes = matches!(step, Step::Promote(_));
+            let result = sweep::act(&step).await;
+            if let Err(error) = &result {
+                promote &= !promotes;
+                tracing::debug!(?step, %error, "cannot put a volume in order");
+            }
+            // A volume may be promoted more than once, to what its shelf itself was made of.
+            if !promotes || result.is_err() {
+                tried.insert(step);
+            }
+        }
+        if !again {
+            return Ok(());
+        }
+    }
+}
+
+/// Something that tells one content from all others.
+fn number() -> u64 {
+    let mut bytes = [0; 8];
+    // The kernel's source of random numbers is there long before any daemon; else the name of a dataset
+    // is as good.
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(8) => u64::from_le_bytes(bytes),
+        _ => u64::from_str_radix(&unique(), 16).unwrap_or(u64::MAX),
     }
 }
 

@@ -7,6 +7,7 @@
 use super::State;
 use super::fill::UNMOUNTED;
 use super::names::{copy_of, shelf, snapshot};
+use super::volume::tree;
 use crate::error::{Error, io_error};
 use crate::pool::blocking;
 use crate::volume::{Draft, Volume};
@@ -28,7 +29,7 @@ impl State {
             Some(base) => self.find(base).await?,
             None => None,
         };
-        let origin = self.origin(volume).await?;
+        let origin = self.certain_origin(volume).await?;
         let dataset = origin.name.split('@').next();
         let base = base.as_ref().filter(|row| Some(row.dataset()) == dataset).and_then(|row| row.snapshot());
         let sent = async {
@@ -51,7 +52,7 @@ impl State {
     ) -> Result<(), Error> {
         let (tag, from) = tag(from).await?;
         let main = self.names.draft(&draft.name);
-        let tree = self.tree(&main).await?;
+        let tree = tree(&main).await?;
         let known = base.and_then(|base| tree.find(base));
         let (dataset, new) = match (tag, known) {
             (DIFFERENCE, Some(row)) => (row.dataset().to_owned(), false),

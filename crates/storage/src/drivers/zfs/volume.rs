@@ -16,6 +16,12 @@ use tools::zfs::{self, Below, Types};
 /// Mode of the root directory of an empty container.
 const ROOTFS: Mode = Mode::from_raw_mode(0o755);
 
+/// A dataset with everything below it; empty if it is not there.
+pub(super) async fn tree(dataset: &str) -> Result<Tree, Error> {
+    let rows = zfs::list(dataset, Below::All, Types::WithSnapshots, &super::rows::PROPERTIES).await?;
+    Ok(Tree::new(rows.unwrap_or_default().into_iter().filter_map(Row::parse)))
+}
+
 /// Mode of a volume of some kind.
 pub(super) const fn mode(kind: Kind) -> Mode {
     match kind {
@@ -42,18 +48,12 @@ impl State {
         Ok(volumes)
     }
 
-    /// A volume's dataset with everything below it; empty if it has none.
-    pub(super) async fn tree(&self, dataset: &str) -> Result<Tree, Error> {
-        let rows = zfs::list(dataset, Below::All, Types::WithSnapshots, &super::rows::PROPERTIES).await?;
-        Ok(Tree::new(rows.unwrap_or_default().into_iter().filter_map(Row::parse)))
-    }
-
     /// A snapshot's own row; `None`: it is none, or not there.
     pub(super) async fn find(&self, volume: &Volume) -> Result<Option<Row>, Error> {
         let (Volume::ContainerSnapshot(_, name) | Volume::CustomSnapshot(_, name)) = volume else {
             return Ok(None);
         };
-        Ok(self.tree(&self.names.volume(volume)).await?.find(name).cloned())
+        Ok(tree(&self.names.volume(volume)).await?.find(name).cloned())
     }
 
     pub(super) async fn has(&self, volume: &Volume) -> Result<bool, Error> {
@@ -180,7 +180,7 @@ impl State {
             return Ok(());
         };
         let dataset = self.names.volume(parent);
-        let tree = self.tree(&dataset).await?;
+        let tree = tree(&dataset).await?;
         if tree.dataset(&dataset).is_none() {
             return Err(self.no(parent));
         }
@@ -255,7 +255,7 @@ impl State {
     }
 
     async fn hide_snapshot(&self, dataset: &str, name: &SnapshotName) -> Result<bool, Error> {
-        let tree = self.tree(dataset).await?;
+        let tree = tree(dataset).await?;
         let Some(row) = tree.find(name) else { return Ok(false) };
         let (hidden, _) = names::copy_of(row.dataset());
         zfs::rename(&row.name, &hidden).await?;
@@ -306,7 +306,7 @@ impl State {
         else {
             return Err(self.no(old));
         };
-        let tree = self.tree(&self.names.volume(parent)).await?;
+        let tree = tree(&self.names.volume(parent)).await?;
         match (tree.find(from), tree.find(to)) {
             (None, Some(_)) => Ok(()),
             (None, None) => Err(self.no(old)),

@@ -96,7 +96,7 @@ async fn newer_snapshots_go_only_if_that_was_asked_for() {
     assert_eq!(host.snapshots(&c1).await, ["s1"]);
     assert_eq!((host.read(&c1).await, host.read(&c("c2")).await), ("s1".to_owned(), "s3".to_owned()));
     host.snapshot(&c1, "s4").await;
-    host.state().tidy(&host.names().volume(&c1)).await.unwrap();
+    staged::tidy(&host.names().volume(&c1)).await.unwrap();
     assert_eq!(host.snapshots(&c1).await, ["s1", "s4"]);
     host.pool.delete_volume(&c1).await.unwrap();
     host.pool.delete_volume(&c("c2")).await.unwrap();
