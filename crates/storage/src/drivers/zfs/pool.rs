@@ -217,8 +217,19 @@ impl State {
                 return Err(self.cannot("be used", why));
             }
         };
+        self.expect_ours().await?;
         self.make_parts().await?;
         Ok(imported)
+    }
+
+    /// Another ZFS pool may have the name by now.
+    async fn expect_ours(&self) -> Result<(), Error> {
+        let made = self.made().await?.ok_or_else(|| self.no_root())?;
+        if made != "-" || self.has_dataset(&self.names.part("containers")).await? {
+            return Ok(());
+        }
+        let why = format!("the ZFS dataset {} was not made for a storage pool", self.names.root());
+        Err(self.cannot("be used", why))
     }
 
     /// A file of the daemon's own is nobody else's, whichever host used it last.
@@ -232,7 +243,11 @@ impl State {
             }
             zfs::import_pool(zpool, Some(file.path()), true, &properties).await
         } else {
-            zfs::import_pool(zpool, None, false, &properties).await
+            let device = match self.form() {
+                Form::Device(device) => Some(device),
+                Form::File | Form::Named => None,
+            };
+            zfs::import_pool(zpool, device.as_deref(), false, &properties).await
         };
         result.map_err(|error| {
             let why = match &error {
@@ -290,7 +305,8 @@ impl State {
             // What the pool was put into stays, without what it got.
             Some(_) => {
                 self.remove_parts().await?;
-                zfs::unset(self.names.root(), MADE).await?;
+                // Its own value, because that of a dataset above it would mean something else.
+                zfs::set(self.names.root(), &[format!("{MADE}=nothing")]).await?;
             }
             None => {}
         }
