@@ -55,8 +55,7 @@ use crate::volume::{Draft, Kind, Resized, Staged, Volume, VolumeSource};
 use model::{PoolName, SnapshotName};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
-use tokio::task::JoinHandle;
+use std::sync::Arc;
 use tools::{RunError, zfs};
 
 /// The driver of one pool.
@@ -70,7 +69,6 @@ struct State {
     config: PoolConfig,
     paths: PoolPaths,
     sweeper: Arc<sweep::Sweeper>,
-    running: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Zfs {
@@ -83,7 +81,7 @@ impl State {
     fn new(pool: PoolName, config: &PoolConfig, paths: PoolPaths) -> Self {
         let names = names::Names::new(pool::root(pool.as_str(), config));
         let sweeper = Arc::new(sweep::Sweeper::new(&names));
-        Self { pool, names, config: config.clone(), paths, sweeper, running: Mutex::default() }
+        Self { pool, names, config: config.clone(), paths, sweeper }
     }
 
     fn no(&self, volume: &Volume) -> Error {
@@ -162,7 +160,7 @@ impl Driver for Zfs {
     }
 
     fn settle(&self) -> Work<'_, ()> {
-        Box::pin(self.state.settle())
+        Box::pin(self.state.sweep())
     }
 
     fn volumes(&self, kind: Kind) -> Work<'_, Vec<Volume>> {

@@ -17,14 +17,6 @@ use model::units::Bytes;
 use std::collections::HashSet;
 use tools::zfs::{self, Below, Types};
 
-/// What is noted at a staged dataset, and at the volume that it has become.
-#[derive(Default)]
-struct Noted {
-    number: Option<u64>,
-    /// There is something that users must not find undone.
-    urgent: bool,
-}
-
 impl State {
     /// What a volume is made of by its own snapshot shares data with it whatever the pool says of copies.
     pub(super) async fn stage(
@@ -68,11 +60,9 @@ impl State {
         }
     }
 
-    async fn noted(&self, dataset: &str) -> Result<Noted, Error> {
-        let rows = zfs::list(dataset, Below::Itself, Types::Filesystems, &[STAGED, NEWER, QUOTA]).await?;
-        let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(Noted::default()) };
-        let number = row.first().and_then(|field| field.parse().ok());
-        Ok(Noted { number, urgent: row[1..].iter().any(|field| field != "-" && !field.is_empty()) })
+    async fn number(&self, dataset: &str) -> Result<Option<u64>, Error> {
+        let rows = zfs::list(dataset, Below::Itself, Types::Filesystems, &[STAGED]).await?;
+        Ok(rows.and_then(|rows| rows.first()?.first()?.parse().ok()))
     }
 
     fn not_staged(&self, volume: &Volume) -> Error {
@@ -83,8 +73,7 @@ impl State {
     /// the new one.
     pub(super) async fn commit_staged(&self, volume: &Volume, staged: &Staged) -> Result<(), Error> {
         let (main, new) = (self.names.volume(volume), self.names.staged(volume));
-        let mut noted = self.noted(&new).await?;
-        if noted.number == Some(staged.0) {
+        if self.number(&new).await? == Some(staged.0) {
             self.unmount_volume(volume).await?;
             let put = |error| self.explain(error, || format!("give the {volume} its new files"));
             match zfs::rename(&main, &shelf(&new)).await {
@@ -94,17 +83,12 @@ impl State {
             }
             zfs::rename(&new, &main).await.map_err(put)?;
             self.make_mount_point(volume)?;
-        } else {
-            noted = self.noted(&main).await?;
-            if noted.number != Some(staged.0) {
-                return Err(self.not_staged(volume));
-            }
+        } else if self.number(&main).await? != Some(staged.0) {
+            return Err(self.not_staged(volume));
         }
         // It is done; that something old takes space is no reason to take it back.
-        if noted.urgent {
-            put_in_order(main).await;
-        } else {
-            self.later(put_in_order(main));
+        if let Err(error) = tidy(&main).await {
+            tracing::warn!(%volume, error = &error as &dyn std::error::Error, "cannot remove the old content; the next start will");
         }
         Ok(())
     }
@@ -127,18 +111,7 @@ impl State {
     }
 }
 
-async fn put_in_order(main: String) {
-    if let Err(error) = tidy(&main).await {
-        tracing::warn!(
-            dataset = main,
-            error = &error as &dyn std::error::Error,
-            "cannot remove the old content of a volume; the next start will"
-        );
-    }
-}
-
-/// Puts a volume in order, as far as it can be. Nothing bad happens if the volume changes meanwhile: all that
-/// goes has a name that nothing else ever gets.
+/// Puts a volume in order, as far as it can be.
 pub(super) async fn tidy(main: &str) -> Result<(), Error> {
     let mut promote = true;
     let mut tried: HashSet<Step> = HashSet::new();

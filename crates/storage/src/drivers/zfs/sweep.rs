@@ -7,7 +7,7 @@ use super::rows::QUOTA;
 use super::volume::tree;
 use crate::error::Error;
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tools::RunError;
 use tools::zfs::{self, Below, Types};
@@ -76,22 +76,6 @@ impl Sweeper {
 impl State {
     pub(super) async fn sweep(&self) -> Result<(), Error> {
         self.sweeper.sweep().await.map(drop)
-    }
-
-    /// Waits for what goes on in the background, and removes what can go.
-    pub(super) async fn settle(&self) -> Result<(), Error> {
-        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for work in running {
-            work.await.map_err(|_| Error::ShuttingDown)?;
-        }
-        self.sweep().await
-    }
-
-    /// Does something in the background.
-    pub(super) fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|work| !work.is_finished());
-        running.push(tokio::spawn(work));
     }
 
     /// Starts removing what was deleted.

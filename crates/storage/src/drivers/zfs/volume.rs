@@ -16,6 +16,9 @@ use tools::zfs::{self, Below, Types};
 /// Mode of the root directory of an empty container.
 const ROOTFS: Mode = Mode::from_raw_mode(0o755);
 
+/// How often a snapshot is looked for that was somewhere else a moment ago.
+pub(super) const MOVES: u32 = 3;
+
 /// A dataset with everything below it; empty if it is not there.
 pub(super) async fn tree(dataset: &str) -> Result<Tree, Error> {
     let rows = zfs::list(dataset, Below::All, Types::WithSnapshots, &super::rows::PROPERTIES).await?;
@@ -341,7 +344,12 @@ impl State {
         }
         let made = mounts::make(&path, PRIVATE)?;
         let mut mounted = mounts::mount(name, path.clone(), read_only).await?;
-        if !mounted && let Some(row) = self.find(volume).await? {
+        // A restore that goes on meanwhile may move snapshots to another dataset of their volume.
+        for _ in 0..MOVES {
+            if mounted {
+                return Ok(());
+            }
+            let Some(row) = self.find(volume).await? else { break };
             mounted = mounts::mount(row.name, path.clone(), true).await?;
         }
         if mounted {
