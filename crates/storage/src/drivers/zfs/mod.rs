@@ -160,7 +160,7 @@ impl Driver for Zfs {
     }
 
     fn settle(&self) -> Work<'_, ()> {
-        Box::pin(self.state.sweep())
+        Box::pin(self.state.settle())
     }
 
     fn volumes(&self, kind: Kind) -> Work<'_, Vec<Volume>> {

@@ -78,6 +78,17 @@ impl State {
         self.sweeper.sweep().await.map(drop)
     }
 
+    /// Removes what can go, and waits a while for what somebody is about to let go of.
+    pub(super) async fn settle(&self) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            if self.sweeper.sweep().await? {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
     /// Starts removing what was deleted.
     pub(super) fn sweep_later(&self) {
         let sweeper = Arc::clone(&self.sweeper);
