@@ -144,3 +144,44 @@ fn a_pool_that_is_gone_comes_back_with_what_it_is_on() {
     d.lxc_ok(&["start", "c2"]);
     assert_eq!(d.exec("c2", &["hostname"]), "c2\n");
 }
+
+/// Seeds of what can be done with a pool, on one that shares data between volumes.
+#[test]
+fn a_pool_on_btrfs_does_all_of_it() {
+    if testkit::find_program("mkfs.btrfs").is_none() {
+        testkit::skip!("mkfs.btrfs is not installed");
+    }
+    if !std::fs::read_to_string("/proc/filesystems").unwrap().contains("btrfs") {
+        testkit::skip!("the kernel has no btrfs");
+    }
+    let d = daemon!();
+    d.lxc_ok(&["storage", "create", "b", "btrfs", "size=1GB"]);
+    d.lxc_ok(&["launch", "busybox", "c1", "-s", "b"]);
+    d.exec("c1", &["sh", "-c", "echo 1 > /root/v; chown 1000:1000 /root/v"]);
+    d.lxc_ok(&["snapshot", "c1", "one"]);
+    d.exec("c1", &["sh", "-c", "echo 2 > /root/v"]);
+    d.lxc_ok(&["snapshot", "c1", "two"]);
+    d.lxc_ok(&["restore", "c1", "one"]);
+    assert_eq!(d.exec("c1", &["sh", "-c", "cat /root/v; stat -c %u /root/v"]), "1\n1000\n");
+    assert_eq!(d.lxc_ok(&["list", "-c", "S", "--format", "csv"]), "2\n");
+    d.lxc_ok(&["config", "device", "override", "c1", "root", "size=20MB"]);
+    let full = ["sh", "-c", "dd if=/dev/zero of=/root/big bs=1M count=60 2>&1; sync; rm -f /root/big"];
+    let said = d.exec("c1", &full);
+    assert!(said.contains("uota exceeded") || said.contains("No space"), "{said}");
+    d.lxc_ok(&["stop", "--force", "c1"]);
+    d.lxc_ok(&["start", "c1"]);
+    d.lxc_ok(&["copy", "c1", "c2"]);
+    d.lxc_ok(&["copy", "c1", "c3", "-s", "default", "-d", "root,size="]);
+    d.lxc_ok(&["delete", "--force", "c1"]);
+    d.lxc_ok(&["move", "c2", "c4", "-s", "b"]);
+    d.lxc_ok(&["start", "c3", "c4"]);
+    assert_eq!(d.exec("c3", &["cat", "/root/v"]), "1\n");
+    assert_eq!(d.exec("c4", &["cat", "/root/v"]), "1\n");
+    let space: serde_json::Value = d.api().get("/1.0/storage-pools/b/resources").metadata();
+    assert!(space["space"]["used"].as_u64() > Some(0), "{space}");
+    d.lxc_ok(&["delete", "--force", "c3", "c4"]);
+    d.lxc_ok(&["storage", "set", "b", "size", "1500MB"]);
+    let grown: serde_json::Value = d.api().get("/1.0/storage-pools/b/resources").metadata();
+    assert!(grown["space"]["total"].as_u64() > space["space"]["total"].as_u64(), "{grown}");
+    d.lxc_ok(&["storage", "delete", "b"]);
+}
