@@ -164,7 +164,7 @@ fn a_pool_on_btrfs_does_all_of_it() {
     d.lxc_ok(&["restore", "c1", "one"]);
     assert_eq!(d.exec("c1", &["sh", "-c", "cat /root/v; stat -c %u /root/v"]), "1\n1000\n");
     assert_eq!(d.lxc_ok(&["list", "-c", "S", "--format", "csv"]), "2\n");
-    d.lxc_ok(&["config", "device", "override", "c1", "root", "size=20MB"]);
+    d.lxc_ok(&["config", "device", "set", "c1", "root", "size", "20MB"]);
     let full = ["sh", "-c", "dd if=/dev/zero of=/root/big bs=1M count=60 2>&1; sync; rm -f /root/big"];
     let said = d.exec("c1", &full);
     assert!(said.contains("uota exceeded") || said.contains("No space"), "{said}");
