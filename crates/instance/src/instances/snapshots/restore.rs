@@ -78,7 +78,40 @@ impl Owner {
         put_root_on(&mut new.devices, &expanded, &self.record.pool);
         let source = VolumeSource::still(Volume::ContainerSnapshot(self.record.name.clone(), name.clone()));
         self.replace_content(source, new).await?;
+        self.forget_removed().await?;
         self.tell_snapshot("container-snapshot-restored", name.as_str(), None);
+        Ok(())
+    }
+
+    /// Drops the records of snapshots that the restore took away because the pool says so
+    /// (`volume.zfs.remove_snapshots`).
+    async fn forget_removed(&mut self) -> Result<(), Error> {
+        let volumes = self.context.pools.usable(&self.record.pool)?;
+        if volumes.config().volume.remove_snapshots != Some(true) {
+            return Ok(());
+        }
+        let container = self.record.name.clone();
+        let there = volumes.snapshots(&Volume::Container(container.clone())).await?;
+        let gone: Vec<SnapshotName> = self
+            .entry()
+            .snapshots()
+            .iter()
+            .map(|snapshot| snapshot.name.clone())
+            .filter(|name| !there.contains(name))
+            .collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let (of, names) = (container, gone.clone());
+        let write = self
+            .context
+            .store
+            .write(move |tx| names.iter().try_for_each(|name| store::snapshots::delete(tx, &of, name)));
+        write.await?;
+        self.change_snapshots(|list| list.retain(|snapshot| !gone.contains(&snapshot.name)));
+        for name in &gone {
+            self.tell_snapshot("container-snapshot-deleted", name.as_str(), None);
+        }
         Ok(())
     }
 

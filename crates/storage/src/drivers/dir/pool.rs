@@ -10,6 +10,11 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// How often a pool that is busy is tried to be unmounted.
+const TRIES: u32 = 20;
+/// How long is waited between them.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+
 impl State {
     /// The directory that the pool is on; `None`: the one inside the daemon's own.
     fn source(&self) -> Result<Option<PathBuf>, Error> {
@@ -94,6 +99,13 @@ impl State {
     pub(super) fn unmount(&self) -> Result<bool, Error> {
         if !is_mount_point(&self.paths.mount)? {
             return Ok(false);
+        }
+        for _ in 1..TRIES {
+            match unmount(&self.paths.mount, UnmountFlags::NOFOLLOW) {
+                // Whoever looked in a moment ago may still be there.
+                Err(Errno::BUSY) => std::thread::sleep(PAUSE),
+                result => return result.map(|()| true).map_err(io_error("unmount", &self.paths.mount)),
+            }
         }
         unmount(&self.paths.mount, UnmountFlags::NOFOLLOW).map_err(io_error("unmount", &self.paths.mount))?;
         Ok(true)
