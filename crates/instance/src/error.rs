@@ -234,7 +234,7 @@ pub enum Error {
     #[error("The disk {device:?} can have no limits: Block device doesn't support quotas: {reason}")]
     DiskLimits { device: String, reason: String },
     #[error(
-        "A size cannot be enforced on the storage pool {pool} ({driver}): its file system keeps no quota for each container. Leave size out, or use another pool; limits.read and limits.write work"
+        "The size of the root disk cannot be enforced on the storage pool {pool} ({driver}): its file system keeps no quota for each container (ext4 and XFS do when mounted with prjquota). Leave size out, or use another pool; limits.read and limits.write work"
     )]
     NoQuota { pool: String, driver: &'static str },
     #[error("The container {name} cannot be taken over: {why}")]
