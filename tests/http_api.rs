@@ -41,7 +41,7 @@ fn the_server_describes_itself() {
     }
     let extensions = server["api_extensions"].as_array().expect("a list");
     assert!(extensions.contains(&json!("etag")) && extensions.contains(&json!("patch")));
-    for later in ["clustering", "projects", "container_backup", "storage_volume_state"] {
+    for later in ["clustering", "projects", "container_backup", "storage_buckets"] {
         assert!(!extensions.contains(&json!(later)), "{later} is not there yet");
     }
 }

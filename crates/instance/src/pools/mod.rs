@@ -188,6 +188,9 @@ impl Pools {
         }
         let known = self.known.get();
         let version = |kind: &DriverKind| {
+            if *kind == DriverKind::Dir {
+                return "1".to_owned();
+            }
             let mut all = known.into_iter().flatten();
             all.find(|driver| driver.kind == *kind).map(|driver| driver.version.clone()).unwrap_or_default()
         };
