@@ -64,6 +64,10 @@ fn describe(root: &Path) -> String {
             let path = entry.unwrap().path();
             let meta = path.symlink_metadata().unwrap();
             let name = path.strip_prefix(root).unwrap().display().to_string();
+            if name == "backup.yaml" || name == ".backup.yaml.new" {
+                // The daemon's own, which changes with the container's keys.
+                continue;
+            }
             let mut line = format!("{name} {:o} {}:{} {}", meta.mode(), meta.uid(), meta.gid(), meta.mtime());
             let kind = meta.file_type();
             if kind.is_dir() {
@@ -403,7 +407,9 @@ fn a_hostile_tree_stays_in_its_volume() {
     std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o777)).unwrap();
     a.lxc_ok(&["copy", "c1", "b:c1", "--mode=relay"]);
     let there = volume(&b, "containers/c1");
-    assert!(there.join("templates").symlink_metadata().is_err() && !there.join("backup.yaml").exists());
+    assert!(there.join("templates").symlink_metadata().is_err());
+    let backup = std::fs::read_to_string(there.join("backup.yaml")).unwrap_or_default();
+    assert!(!backup.starts_with("container: {}"), "what is known of it is not what the source says: {backup}");
     assert_eq!(there.metadata().unwrap().mode() & 0o7777, 0o700);
     assert!(there.join("rootfs/root/away").symlink_metadata().unwrap().is_symlink());
     std::fs::rename(home.join("rootfs"), home.join("other")).unwrap();
