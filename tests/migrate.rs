@@ -409,7 +409,10 @@ fn a_hostile_tree_stays_in_its_volume() {
     let there = volume(&b, "containers/c1");
     assert!(there.join("templates").symlink_metadata().is_err());
     let backup = std::fs::read_to_string(there.join("backup.yaml")).unwrap_or_default();
-    assert!(!backup.starts_with("container: {}"), "what is known of it is not what the source says: {backup}");
+    assert!(
+        !backup.starts_with("container: {}"),
+        "what is known of it is not what the source says: {backup}"
+    );
     assert_eq!(there.metadata().unwrap().mode() & 0o7777, 0o700);
     assert!(there.join("rootfs/root/away").symlink_metadata().unwrap().is_symlink());
     std::fs::rename(home.join("rootfs"), home.join("other")).unwrap();
