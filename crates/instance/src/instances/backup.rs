@@ -104,7 +104,11 @@ mod tests {
     fn what_is_written_is_read() {
         let dir = tempfile::tempdir().unwrap();
         assert!(Backup::read(dir.path()).unwrap().is_none());
-        let container: Instance = serde_json::from_value(serde_json::json!({"name": "c1"})).unwrap();
+        let container: Instance = serde_json::from_value(serde_json::json!({
+            "name": "c1", "status": "Stopped", "status_code": 102, "location": "none", "type": "container",
+            "project": "default"
+        }))
+        .unwrap();
         let (pool, volume) = (Pool::default(), Volume::default());
         let mut backup = Backup { container, snapshots: Vec::new(), pool, volume };
         backup.container.config.insert("user.text".to_owned(), "a: b\n- \"c\" #\u{e4}".to_owned());
