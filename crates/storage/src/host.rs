@@ -79,11 +79,7 @@ async fn version(kind: DriverKind) -> String {
             let module = std::fs::read_to_string("/sys/module/zfs/version").unwrap_or_default();
             module.trim().to_owned()
         }
-        DriverKind::Lvm => {
-            let run = tools::Run::new("lvm").arg("version");
-            let text = run.output().await.map(|output| output.stdout).unwrap_or_default();
-            lvm(&String::from_utf8_lossy(&text))
-        }
+        DriverKind::Lvm => tools::lvm::version().await.unwrap_or_default(),
         DriverKind::Ceph => {
             let run = tools::Run::new("rbd").arg("--version");
             let text = run.output().await.map(|output| output.stdout).unwrap_or_default();
@@ -93,20 +89,6 @@ async fn version(kind: DriverKind) -> String {
     }
 }
 
-/// `<lvm> / <library> / <driver>` of what `lvm version` prints: a name, a colon, a version a line.
-fn lvm(text: &str) -> String {
-    let of = |name: &str| {
-        let lines = text.lines().filter_map(|line| line.split_once(':'));
-        let mut found = lines.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned());
-        found.next()
-    };
-    ["LVM version", "Library version", "Driver version"]
-        .into_iter()
-        .filter_map(of)
-        .collect::<Vec<_>>()
-        .join(" / ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,12 +96,5 @@ mod tests {
     #[test]
     fn plain_directories_are_always_there_and_last() {
         assert_eq!(available().last(), Some(&DriverKind::Dir));
-    }
-
-    #[test]
-    fn the_versions_of_lvm() {
-        let text = "  LVM version:     2.03.16(2) (2022-05-18)\n  Library version: 1.02.185 (2022-05-18)\n  \
-                    Driver version:  4.47.0\n  Configuration:   ./configure --a=b:c\n";
-        assert_eq!(lvm(text), "2.03.16(2) (2022-05-18) / 1.02.185 (2022-05-18) / 4.47.0");
     }
 }

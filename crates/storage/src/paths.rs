@@ -24,6 +24,14 @@ pub(crate) const PARTS: [(&str, Mode); 5] = [
     ("custom-snapshots", PRIVATE),
 ];
 
+/// Mode of a volume's own directory.
+pub(crate) const fn mode(kind: Kind) -> Mode {
+    match kind {
+        Kind::Custom => PASSABLE,
+        Kind::Image | Kind::Container | Kind::ContainerSnapshot | Kind::CustomSnapshot => PRIVATE,
+    }
+}
+
 /// Names in these places that are not volumes: half-made ones, and deleted ones on their way out.
 /// No volume's name starts with a dot.
 pub(crate) const TEMPORARY: &str = ".tmp-";

@@ -5,10 +5,11 @@
 use super::State;
 use super::subvolumes::{Copying, set_mode};
 use super::trash::{Temporary, rename_new};
-use super::volume::{draft_path, mode};
+use super::volume::draft_path;
 use crate::config::VolumeConfig;
 use crate::error::{Error, io_error};
 use crate::paths::PRIVATE;
+use crate::paths::mode;
 use crate::pool::blocking;
 use crate::volume::{Draft, Kind, Volume, VolumeSource};
 use model::{Fingerprint, SnapshotName};

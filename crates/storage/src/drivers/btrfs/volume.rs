@@ -5,7 +5,7 @@ use super::trash::{HIDDEN_TRASH, Temporary, beside, rename_new, to_trash};
 use super::{HALF_NAMED, State};
 use crate::config::VolumeConfig;
 use crate::error::{Error, io_error};
-use crate::paths::{PASSABLE, PRIVATE, TEMPORARY};
+use crate::paths::{PRIVATE, TEMPORARY, mode};
 use crate::pool::blocking;
 use crate::volume::{Kind, Volume, VolumeSource};
 use model::SnapshotName;
@@ -16,14 +16,6 @@ use std::sync::Arc;
 
 /// Mode of the root directory of an empty container.
 const ROOTFS: Mode = Mode::from_raw_mode(0o755);
-
-/// Mode of a volume of some kind.
-pub(super) const fn mode(kind: Kind) -> Mode {
-    match kind {
-        Kind::Custom => PASSABLE,
-        Kind::Image | Kind::Container | Kind::ContainerSnapshot | Kind::CustomSnapshot => PRIVATE,
-    }
-}
 
 impl State {
     pub(super) fn volumes(&self, kind: Kind) -> Result<Vec<Volume>, Error> {

@@ -204,7 +204,7 @@ impl State {
         let path = self.paths.drafts().join(names::draft_directory(draft));
         self.mount_draft(draft, &path, None).await?;
         let (directory, container) = (path.clone(), matches!(of, Volume::Container(_)));
-        let mode = super::mounts::mode(of.kind());
+        let mode = crate::paths::mode(of.kind());
         let filled = blocking(move || {
             if container {
                 make_rootfs(&directory)?;

@@ -1,11 +1,12 @@
 //! Volumes in the making: devices under names of drafts, mounted where only root comes.
 
 use super::build::Base;
-use super::mounts::{mode, set_mode};
+use super::mounts::set_mode;
 use super::{State, is, names};
 use crate::block;
 use crate::config::VolumeConfig;
 use crate::error::Error;
+use crate::paths::mode;
 use crate::pool::blocking;
 use crate::volume::{Draft, Volume, VolumeSource};
 use model::SnapshotName;

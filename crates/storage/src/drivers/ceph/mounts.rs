@@ -9,7 +9,7 @@ use crate::config::VolumeConfig;
 use crate::error::{Error, io_error};
 use crate::paths::{PARTS, PASSABLE, PRIVATE};
 use crate::pool::blocking;
-use crate::volume::{Kind, Volume};
+use crate::volume::Volume;
 use rustix::fs::{CWD, Mode, OFlags, fchmod, mkdirat, openat, syncfs};
 use rustix::io::Errno;
 use std::io::ErrorKind;
@@ -18,14 +18,6 @@ use std::sync::{Arc, PoisonError};
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// Mode of a volume's own directory.
-pub(super) const fn mode(kind: Kind) -> Mode {
-    match kind {
-        Kind::Custom => PASSABLE,
-        Kind::Image | Kind::Container | Kind::ContainerSnapshot | Kind::CustomSnapshot => PRIVATE,
-    }
-}
 
 /// Makes a directory with its mode, whatever the umask is. False: it was there.
 pub(super) fn make_directory(path: &Path, mode: Mode) -> Result<bool, Error> {

@@ -1,9 +1,9 @@
 //! Volumes in the making: directories that only root comes to, named when they are whole. The
 //! snapshots of one lie beside it.
 
-use super::volume::mode;
 use super::{State, Temporary, make_private, set_mode, temporary};
 use crate::error::{Error, io_error};
+use crate::paths::mode;
 use crate::tree;
 use crate::volume::{Draft, Volume, VolumeSource};
 use model::SnapshotName;

@@ -1,9 +1,9 @@
 //! Another content for a volume: made beside it, then exchanged with it.
 
-use super::volume::mode;
 use super::{State, Temporary, set_mode};
 use crate::error::{Error, io_error};
 use crate::paths::STAGED;
+use crate::paths::mode;
 use crate::volume::{Staged, Volume, VolumeSource};
 use model::units::Bytes;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, openat, renameat_with, statat, syncfs};

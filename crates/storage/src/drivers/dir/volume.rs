@@ -2,7 +2,7 @@
 
 use super::{HALF_NAMED, State, Temporary, make_private, rename_new, set_mode, temporary};
 use crate::error::{Error, io_error};
-use crate::paths::{PASSABLE, PRIVATE};
+use crate::paths::mode;
 use crate::tree::{self, CopyOptions};
 use crate::volume::{Kind, Volume, VolumeSource};
 use model::SnapshotName;
@@ -14,14 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// Mode of the root directory of an empty container.
 const ROOTFS: Mode = Mode::from_raw_mode(0o755);
-
-/// Mode of a volume of some kind.
-pub(super) const fn mode(kind: Kind) -> Mode {
-    match kind {
-        Kind::Custom => PASSABLE,
-        Kind::Image | Kind::Container | Kind::ContainerSnapshot | Kind::CustomSnapshot => PRIVATE,
-    }
-}
 
 impl State {
     pub(super) fn volumes(&self, kind: Kind) -> Result<Vec<Volume>, Error> {

@@ -5,7 +5,6 @@ use super::{EXTENT, Lvm, names};
 use crate::block;
 use crate::config::{Filesystem, VolumeConfig};
 use crate::error::{Error, io_error};
-use crate::paths::{PASSABLE, PRIVATE};
 use crate::pool::blocking;
 use crate::tree::{self, CopyOptions, Reflink};
 use crate::volume::{Draft, Kind, Resized, Volume, VolumeSource};
@@ -17,14 +16,6 @@ use tools::lvm::{Lvm as Tool, Snapshot};
 
 /// Mode of the root directory of an empty container.
 const ROOTFS: Mode = Mode::from_raw_mode(0o755);
-
-/// Mode of a volume of some kind.
-pub(super) const fn mode(kind: Kind) -> Mode {
-    match kind {
-        Kind::Custom => PASSABLE,
-        Kind::Image | Kind::Container | Kind::ContainerSnapshot | Kind::CustomSnapshot => PRIVATE,
-    }
-}
 
 impl Lvm {
     /// Makes a container's or custom volume, or a snapshot.

@@ -1,11 +1,11 @@
 //! Volumes in the making: logical volumes `tmp_<n>`, mounted where only root comes, named when they are
 //! whole.
 
-use super::content::mode;
 use super::{EXTENT, Lvm, names, unique};
 use crate::block;
 use crate::config::VolumeConfig;
 use crate::error::{Error, io_error};
+use crate::paths::mode;
 use crate::paths::{PRIVATE, TEMPORARY};
 use crate::pool::blocking;
 use crate::volume::{Draft, Volume, VolumeSource};

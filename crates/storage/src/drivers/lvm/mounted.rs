@@ -1,11 +1,11 @@
 //! Volumes are seen while they are mounted.
 
-use super::content::mode;
 use super::pool::make_directory;
 use super::{EXTENT, Lvm};
 use crate::block;
 use crate::config::VolumeConfig;
 use crate::error::Error;
+use crate::paths::mode;
 use crate::pool::blocking;
 use crate::volume::{Kind, Volume};
 use tools::lvm::{Lvm as Tool, Snapshot};

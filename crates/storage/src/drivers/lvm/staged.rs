@@ -29,7 +29,7 @@ impl Lvm {
         let draft = self.make_draft(source, config).await?;
         let temporary = Self::draft_volume(&draft);
         let work = async {
-            Self::set_mode(&draft.path, super::content::mode(volume.kind())).await?;
+            Self::set_mode(&draft.path, crate::paths::mode(volume.kind())).await?;
             self.written(&tool, &draft.path, &temporary, Some(volume)).await?;
             block::unmount(&draft.path).await?;
             super::draft::remove_empty(&draft.path)?;

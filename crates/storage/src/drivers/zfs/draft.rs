@@ -61,7 +61,7 @@ impl State {
         self.check_length(volume)?;
         let dataset = self.names.draft(&draft.name);
         if crate::block::is_mounted(&draft.path)? {
-            mounts::set_mode(&draft.path, super::volume::mode(volume.kind()))?;
+            mounts::set_mode(&draft.path, crate::paths::mode(volume.kind()))?;
         }
         mounts::unmount(&draft.path).await?;
         let image = matches!(volume, Volume::Image(_));

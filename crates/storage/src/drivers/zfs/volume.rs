@@ -6,7 +6,7 @@ use super::rows::{Row, Tree};
 use super::{State, mounts};
 use crate::config::VolumeConfig;
 use crate::error::{Error, io_error};
-use crate::paths::{PASSABLE, PRIVATE};
+use crate::paths::{PRIVATE, mode};
 use crate::volume::{Kind, Resized, Volume, VolumeSource};
 use model::SnapshotName;
 use rustix::fs::{CWD, Mode, mkdirat};
@@ -23,14 +23,6 @@ pub(super) const MOVES: u32 = 3;
 pub(super) async fn tree(dataset: &str) -> Result<Tree, Error> {
     let rows = zfs::list(dataset, Below::All, Types::WithSnapshots, &super::rows::PROPERTIES).await?;
     Ok(Tree::new(rows.unwrap_or_default().into_iter().filter_map(Row::parse)))
-}
-
-/// Mode of a volume of some kind.
-pub(super) const fn mode(kind: Kind) -> Mode {
-    match kind {
-        Kind::Custom => PASSABLE,
-        Kind::Image | Kind::Container | Kind::ContainerSnapshot | Kind::CustomSnapshot => PRIVATE,
-    }
 }
 
 impl State {
