@@ -10,7 +10,7 @@ use image::{ImageFiles, Limits};
 use model::devices::Disk;
 use model::names::{Fingerprint, InstanceName, PoolName};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 use storage::{Available, DriverKind, EnsureError, Mounted, Volume, VolumeConfig, VolumeSource};
 use store::Store;
 use store::pools::Pool as Record;
@@ -38,6 +38,8 @@ pub struct Pools {
     table: Table<Held>,
     /// Drivers of this host.
     known: Arc<OnceLock<Vec<Available>>>,
+    /// They are being asked for.
+    learning: Arc<Once>,
 }
 
 impl Pools {
@@ -50,10 +52,8 @@ impl Pools {
         volumes: volumes::Catalog,
     ) -> Result<Self, Error> {
         let (table, known) = (Table::default(), Arc::new(OnceLock::new()));
-        let learned = known.clone();
-        // Programs are asked for their versions: nobody has to wait for that.
-        tokio::spawn(async move { learned.set(storage::with_versions().await) });
-        let pools = Self { var, store, registry, profiles, volumes, table, known };
+        let pools =
+            Self { var, store, registry, profiles, volumes, table, known, learning: Arc::new(Once::new()) };
         for record in pools.store.read(store::pools::list).await? {
             let kind = DriverKind::parse(&record.driver).map_err(storage::Error::from)?;
             let pool = storage::Pool::open(pools.var.root(), record.name.clone(), kind, &record.config)?;
@@ -186,7 +186,7 @@ impl Pools {
                 kinds.push(held.pool.kind());
             }
         }
-        let known = self.known.get();
+        let known = self.supported();
         let version = |kind: &DriverKind| {
             if *kind == DriverKind::Dir {
                 return "1".to_owned();
@@ -200,6 +200,11 @@ impl Pools {
 
     /// Drivers that this host can run; `None`: their versions are still being asked for.
     pub(crate) fn supported(&self) -> Option<&[Available]> {
+        // Programs are asked for their versions: not before somebody wants to know, and nobody waits.
+        self.learning.call_once(|| {
+            let learned = self.known.clone();
+            tokio::spawn(async move { learned.set(storage::with_versions().await) });
+        });
         self.known.get().map(Vec::as_slice)
     }
 
